@@ -1,0 +1,1 @@
+"""Rows become a clinic's day: the worklist, its order, and its three written forms."""

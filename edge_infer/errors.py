@@ -1,0 +1,80 @@
+"""Every error this toolkit raises on purpose; `str(error)` is ready to show to a person.
+
+CxrError
+├── ImageError                one file; becomes a row of the worklist; carries the StudyInfo read
+│   ├── UnreadableImage         damaged, truncated, not an image, no decoder for its syntax
+│   └── UnsupportedImage        sound, but not an image the model is for
+├── ModelError                the .onnx is missing, damaged, has no card, or another schema's card
+├── ReportError               the worklist cannot be written
+├── ConfigError  (cxr_train.errors)
+├── DataError    (cxr_train.errors)
+└── ParityError  (cxr_export.errors)
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_infer.films.study import StudyInfo
+
+
+class ReasonCode(StrEnum):
+    """Why a file has no score: the closed set behind the `reason_code` column."""
+
+    # unreadable
+    EMPTY_FILE = "empty_file"
+    NOT_AN_IMAGE = "not_an_image"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    NO_DECODER = "no_decoder"
+    CANNOT_OPEN = "cannot_open"
+    DECODER_CRASHED = "decoder_crashed"
+    DECODER_TIMEOUT = "decoder_timeout"
+    # unsupported
+    OTHER_MODALITY = "other_modality"
+    OTHER_BODY_PART = "other_body_part"
+    LATERAL_VIEW = "lateral_view"
+    SEVERAL_FRAMES = "several_frames"
+    COLOUR = "colour"
+    NO_PIXELS = "no_pixels"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    CHILD = "child"
+    BLANK = "blank"
+
+
+class CxrError(Exception):
+    """Anything that ends a command or a file with one sentence instead of a traceback."""
+
+
+class ImageError(CxrError):
+    """One file could not be screened; the batch goes on.
+
+    `study` holds what was read of the header before the failure, or None.
+    """
+
+    def __init__(self, message: str, code: ReasonCode, study: StudyInfo | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.study = study
+
+    def __reduce__(self) -> tuple[type[ImageError], tuple[str, ReasonCode, StudyInfo | None]]:
+        return type(self), (str(self), self.code, self.study)
+
+
+class UnreadableImage(ImageError):
+    """The file is damaged, truncated, not an image, or in a syntax nothing here decodes."""
+
+
+class UnsupportedImage(ImageError):
+    """The file is sound, but it is not an image the model is for."""
+
+
+class ModelError(CxrError):
+    """The model file is missing, damaged, has no card, or a card of another schema."""
+
+
+class ReportError(CxrError):
+    """The worklist cannot be written where it was asked for."""

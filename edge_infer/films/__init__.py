@@ -1,0 +1,1 @@
+"""A path becomes pixels: finding the images of a folder and reading each one safely."""

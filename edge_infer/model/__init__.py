@@ -1,0 +1,1 @@
+"""Pixels become a finding: preprocessing, the model file with its card, the network."""

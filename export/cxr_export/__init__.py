@@ -1,0 +1,1 @@
+"""Turn a training run into one quantized, self-describing, gated .onnx file."""

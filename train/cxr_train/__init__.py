@@ -1,0 +1,1 @@
+"""Train, compare, calibrate and evaluate chest X-ray classifiers."""
