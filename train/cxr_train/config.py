@@ -1,0 +1,156 @@
+"""The settings of one training, read from a recipe (TOML) and options, checked before any work."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from cxr_train.errors import ConfigError
+
+
+class Augment(StrEnum):
+    """How training films are varied; see `cxr_train.augment`."""
+
+    NONE = "none"
+    STANDARD = "standard"
+    STRONG = "strong"
+
+
+class Balance(StrEnum):
+    """What sampling is balanced over."""
+
+    NONE = "none"
+    CLASS = "class"
+    SOURCE = "source"
+    """Cells of source x class, so that neither a class nor a source drowns the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stretch of epochs at one picture size; small pictures first train several times faster."""
+
+    size: int
+    epochs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides what a training computes, apart from the images."""
+
+    name: str = "model"
+    arch: str = "resnet18"
+    augment: Augment = Augment.STANDARD
+    pretrained: bool = False
+    input_size: int = 224
+    """Side of the exported model's square input; the last stage must have this size."""
+    stages: tuple[Stage, ...] = (Stage(size=224, epochs=20),)
+    samples_per_epoch: int = 0
+    """Films drawn (with replacement unless balance is none) per epoch; 0: as many as there are."""
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_epochs: float = 1.0
+    label_smoothing: float = 0.05
+    gradient_clip: float = 1.0
+    """Largest gradient norm; 0: no clipping."""
+    balance: Balance = Balance.CLASS
+    balance_power: float = 0.5
+    """A cell of n films is drawn with weight n ** (1 - power): 0 as it is, 1 fully balanced."""
+    ema_decay: float = 0.998
+    """Weights are averaged over about 1 / (1 - decay) steps and the average is used; 0: off."""
+    patience: int = 6
+    """Epochs of the last stage without a better validation macro-F1 before stopping."""
+    precision: str = "auto"
+    """auto, fp32 or bf16; auto is bf16 where the device computes it natively."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        problems = [
+            (not self.stages, "stages must not be empty"),
+            (any(s.size < 32 or s.size > 1024 for s in self.stages), "stage size: 32 to 1024"),
+            (any(s.epochs < 1 for s in self.stages), "stage epochs: at least 1"),
+            (
+                bool(self.stages) and self.stages[-1].size != self.input_size,
+                "the last stage's size must equal input_size",
+            ),
+            (self.batch_size < 2, "batch_size: at least 2"),
+            (self.samples_per_epoch < 0, "samples_per_epoch: 0 or more"),
+            (self.learning_rate <= 0, "learning_rate: above 0"),
+            (self.weight_decay < 0, "weight_decay: 0 or more"),
+            (self.warmup_epochs < 0, "warmup_epochs: 0 or more"),
+            (not 0 <= self.label_smoothing < 1, "label_smoothing: 0 to below 1"),
+            (not 0 <= self.balance_power <= 1, "balance_power: 0 to 1"),
+            (not 0 <= self.ema_decay < 1, "ema_decay: 0 to below 1"),
+            (self.gradient_clip < 0, "gradient_clip: 0 or more"),
+            (self.patience < 1, "patience: at least 1"),
+            (self.precision not in ("auto", "fp32", "bf16"), "precision: auto, fp32 or bf16"),
+            (self.seed < 0, "seed: 0 or more"),
+        ]
+        for wrong, rule in problems:
+            if wrong:
+                raise ConfigError(f"Impossible setting: {rule}.")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def stage_of(self, epoch: int) -> Stage:
+        """Return the stage that epoch number `epoch` (from 0) belongs to."""
+        for stage in self.stages:
+            if epoch < stage.epochs:
+                return stage
+            epoch -= stage.epochs
+        raise IndexError("epoch past the last stage")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+def read_recipe(recipe: Path) -> dict[str, Any]:
+    """Read a recipe's settings as plain values; ConfigError when it is not readable TOML."""
+    try:
+        return tomllib.loads(recipe.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The recipe {recipe} cannot be read: {error}.") from error
+
+
+def make_config(settings: dict[str, Any]) -> TrainConfig:
+    """Build a checked TrainConfig; an unknown key or wrong type is a ConfigError."""
+    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    checked: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in fields:
+            raise ConfigError(f"Unknown setting '{key}'. Known: {', '.join(sorted(fields))}.")
+        checked[key] = _check_type(key, value, fields[key].default)
+    return TrainConfig(**checked)
+
+
+def _check_type(key: str, value: Any, default: Any) -> Any:
+    if key == "stages":
+        return _make_stages(value)
+    if isinstance(default, StrEnum):
+        kind = type(default)
+        if value not in [member.value for member in kind]:
+            raise ConfigError(f"'{key}' is {value!r}; it can be: {', '.join(kind)}.")
+        return kind(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise ConfigError(f"'{key}' is {value!r}; it must be of type {type(default).__name__}.")
+    return value
+
+
+def _make_stages(value: Any) -> tuple[Stage, ...]:
+    try:
+        stages = tuple(Stage(**stage) for stage in value)
+    except TypeError as error:
+        raise ConfigError("'stages' must be a list of tables with size and epochs.") from error
+    if not all(type(s.size) is int and type(s.epochs) is int for s in stages):
+        raise ConfigError("'stages': size and epochs must be whole numbers.")
+    return stages

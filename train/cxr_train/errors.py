@@ -1,0 +1,13 @@
+"""Errors of training and evaluation; see `edge_infer.errors` for the whole tree."""
+
+from __future__ import annotations
+
+from edge_infer.errors import CxrError
+
+
+class ConfigError(CxrError):
+    """A recipe or option is unknown, of the wrong type, or impossible."""
+
+
+class DataError(CxrError):
+    """The images or their labels cannot be used as they are."""
