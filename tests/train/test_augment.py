@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from cxr_train.augment import augment_batch
 from cxr_train.config import Augment
 

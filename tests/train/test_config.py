@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cxr_train.config import Augment, make_config, read_recipe
 from cxr_train.errors import ConfigError
 

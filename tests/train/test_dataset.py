@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cxr_train.config import Balance
 from cxr_train.dataset import load_images, sampling_weights
 from cxr_train.errors import DataError
 from cxr_train.manifest import Example, read_data, select
-
 from edge_infer.films.radiograph import read_radiograph
 from edge_infer.model.preprocess import to_model_input
 from tests.train.tiny_films import write_data

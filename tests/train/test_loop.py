@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
 from cxr_train.checkpoint import load_run, load_state
 from cxr_train.config import TrainConfig, make_config
 from cxr_train.dataset import LoadedImages, load_images
@@ -17,7 +18,6 @@ from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit import fit_run
 from cxr_train.loop import EpochRecord, learning_rate, predict, start_state, train, train_step
 from cxr_train.manifest import read_data, select
-
 from tests.train.tiny_films import write_data
 
 CPU = torch.device("cpu")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cxr_train.errors import DataError
-from cxr_train.manifest import class_index, fingerprint, read_data, select, split_by_hash
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cxr_train.errors import DataError
+from cxr_train.manifest import class_index, fingerprint, read_data, select, split_by_hash
 from edge_infer.model.model_card import CLASSES
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from cxr_train.errors import ConfigError
 from cxr_train.network import build_network
 

@@ -1,0 +1,79 @@
+"""Does one film get one score, whatever file it came in? Compares copies of labelled films.
+
+    python -m benchmarks.agreement DATA [--films 40]
+
+Takes the films of DATA's val split whose TB score is nearest the refer threshold, in equal numbers
+of all four classes, writes each as 16-bit PNG and as DICOM in six transfer syntaxes, and prints the
+largest difference in TB score and logits between the copies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from edge_infer.model.bundled import bundled_model
+from edge_infer.model.classifier import Classifier
+from edge_infer.model.findings import printed_scores
+
+from benchmarks.made_films import write_dicom
+from cxr_train.manifest import read_data, select
+from edge_infer.films.radiograph import read_radiograph
+from edge_infer.model.model_card import CLASSES
+from edge_infer.model.preprocess import to_model_input
+
+SYNTAXES = ("explicit", "deflated", "jpeg_lossless", "jpeg_ls", "jpeg2000", "rle")
+
+
+def main() -> None:
+    """Parse the command line, write the copies, print the differences."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--films", type=int, default=40)
+    options = parser.parse_args()
+    classifier = Classifier.load(bundled_model())
+    card = classifier.card
+
+    def logits_of(path: Path) -> np.ndarray:
+        image = to_model_input(
+            read_radiograph(path).pixels, height=card.input.height, width=card.input.width
+        )
+        return classifier.run(image[None]).logits[0]
+
+    examples = select(read_data(options.data), "val")
+    logits = np.stack([logits_of(example.path) for example in examples])
+    tenths, _ = printed_scores(logits, card.temperature)
+    threshold = round(10 * card.operating_points.refer_tb.threshold)
+    chosen: list[int] = []
+    for label in range(len(CLASSES)):
+        members = [i for i, example in enumerate(examples) if example.label == label]
+        members.sort(key=lambda i: abs(int(tenths[i]) - threshold))
+        chosen += members[: options.films // len(CLASSES)]
+    worst: dict[str, tuple[float, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in chosen:
+            grey = cv2.imread(str(examples[number].path), cv2.IMREAD_GRAYSCALE)
+            copies = {}
+            png = Path(folder) / "film.png"
+            png.write_bytes(cv2.imencode(".png", grey.astype(np.uint16) * 257)[1].tobytes())
+            copies["png16"] = logits_of(png)
+            for syntax in SYNTAXES:
+                file = Path(folder) / f"{syntax}.dcm"
+                write_dicom(file, grey.astype(np.uint16) * 16, syntax)
+                copies[syntax] = logits_of(file)
+            for name, values in copies.items():
+                both = np.stack([logits[number], values])
+                points = abs(np.diff(printed_scores(both, card.temperature)[0])[0]) / 10
+                gap = float(np.abs(both[0] - both[1]).max())
+                before = worst.get(name, (0.0, 0.0))
+                worst[name] = (max(before[0], float(points)), max(before[1], gap))
+    print(f"{len(chosen)} films nearest the threshold, against the JPEG they were made from:")
+    for name, (points, gap) in worst.items():
+        print(f"  {name:14} largest TB score difference {points:.1f}, largest logit {gap:.4f}")
+
+
+if __name__ == "__main__":
+    main()
