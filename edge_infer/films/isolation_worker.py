@@ -1,0 +1,112 @@
+"""The worker's side of `isolation`: one process that answers each path with one message."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+from edge_infer.errors import ImageError
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Everything is imported; the worker waits for a path."""
+
+
+@dataclass(frozen=True)
+class Result:
+    value: Any
+    """What `work` returned, or the ImageError it raised."""
+
+
+@dataclass(frozen=True)
+class Bug:
+    error: Exception | None
+    """None where the exception cannot be pickled; `trace` says all of it."""
+    trace: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The file ended its worker, or its memory."""
+
+    message: str
+    """The sentence for the row, if the file does so again."""
+
+
+OUT_OF_MEMORY: Final = Lost(
+    "There was not enough memory to read this file; close other programs and run again."
+)
+
+
+def serve(connection: Connection[object, object], pickled_work: bytes) -> None:
+    """Answer each path with a Result, a Bug or a Lost until the pipe closes.
+
+    `work` comes pickled so that a failure to import it is told to the parent instead of looking
+    like a crash. Control-C is left to the parent, which ends its workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        try:
+            _settle_native_code()
+            work: Callable[[Path], Any] = pickle.loads(pickled_work)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+            connection.send(_describe(error))
+            return
+        connection.send(Ready())
+        while True:
+            path = connection.recv()
+            assert isinstance(path, Path)
+            _answer(connection, work, path)
+    except (EOFError, OSError):
+        return  # the parent is gone or has closed the pipe
+
+
+def _answer(
+    connection: Connection[object, object], work: Callable[[Path], Any], path: Path
+) -> None:
+    try:
+        try:
+            result = Result(work(path))
+        except ImageError as error:
+            result = Result(error)
+        # A result is pickled whole before its first byte is sent, so a failure here can be told.
+        connection.send(result)
+    except MemoryError:
+        connection.send(OUT_OF_MEMORY)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+        connection.send(_describe(error))
+
+
+def _describe(error: Exception) -> Bug:
+    trace = "".join(traceback.format_exception(error))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - exceptions of other packages may refuse pickling in any way
+        return Bug(None, trace)
+    return Bug(error, trace)
+
+
+def _settle_native_code() -> None:
+    """Give each worker one thread and keep native complaints out of the progress bar.
+
+    libpng and libjpeg write to file descriptor 2; what matters reaches the row as its reason.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    import cv2
+
+    cv2.setNumThreads(1)
+    if sys.stderr is not None:  # pythonw on Windows has none
+        sys.stderr.flush()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)
