@@ -1,0 +1,86 @@
+"""`cxr-train`: wrong input ends with one sentence and its exit code, never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.train.tiny_films import write_data
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cxr_train.cli", *map(str, words)],
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def test_fit_trains_and_resumes_from_the_command(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "영상", train=4, val=2)
+    words = ["fit", data, "--out", tmp_path / "run", "--arch", "cnn5", "--augment", "standard"]
+    words += ["--size", 32, "--epochs", 2, "--batch-size", 8]
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    assert "macro-F1" in done.stdout
+    assert "class imbalance" in done.stderr
+    again = run(*words)
+    assert again.returncode == 2 and "--resume" in again.stderr
+    assert run(*words, "--resume").returncode == 0
+
+
+def unknown_class(tmp_path: Path) -> Path:
+    data = write_data(tmp_path / "data")
+    (data / "train" / "normal").rename(data / "train" / "kneefracture")
+    return data
+
+
+def no_class_column(tmp_path: Path) -> Path:
+    manifest = tmp_path / "films.csv"
+    manifest.write_text("path,label\na.png,normal\n", encoding="utf-8")
+    return manifest
+
+
+def patient_in_two_splits(tmp_path: Path) -> Path:
+    manifest = tmp_path / "films.csv"
+    manifest.write_text(
+        "path,class,split,patient_id\na.png,tb,train,p\nb.png,tb,val,p\n", encoding="utf-8"
+    )
+    return manifest
+
+
+def missing(tmp_path: Path) -> Path:
+    return tmp_path / "nowhere"
+
+
+@pytest.mark.parametrize("make", [unknown_class, no_class_column, patient_in_two_splits, missing])
+def test_unusable_data_is_exit_3_with_one_sentence(make: object, tmp_path: Path) -> None:
+    done = run("fit", make(tmp_path), "--out", tmp_path / "run")  # type: ignore[operator]
+    assert done.returncode == 3
+    assert done.stderr.startswith("cxr-train: ") and done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["--arch", "resnet99"], ["--augment", "wild"], ["--size", "7"], ["--seed", "x"]]
+)
+def test_impossible_options_are_exit_2(words: list[str], tmp_path: Path) -> None:
+    done = run("fit", write_data(tmp_path / "data"), "--out", tmp_path / "run", *words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_out_that_is_a_file_is_exit_6(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("in the way", encoding="utf-8")
+    done = run("fit", write_data(tmp_path / "data"), "--out", tmp_path / "run")
+    assert done.returncode == 6
+    assert "cannot be written" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = "import sys, cxr_train.cli; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
