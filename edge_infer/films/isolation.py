@@ -120,7 +120,7 @@ class _Worker:
         return True
 
     def receive(self) -> object:
-        """Return the worker's message, `_CRASHED` where its pipe has ended, None if it is silent."""
+        """Return the worker's message, `_CRASHED` where its pipe ended, None if it is silent."""
         try:
             return self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError, pickle.UnpicklingError):

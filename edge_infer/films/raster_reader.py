@@ -1,0 +1,200 @@
+"""Read a film that arrives as PNG, JPEG, TIFF or BMP.
+
+A raster file has no BitsStored and no window, so its whole range is the display range: 8 bit
+grey is multiplied by 257 and 16 bit grey is taken as it is. A 16 bit file that holds 12 bit
+numbers therefore looks almost black, as in any viewer; preprocessing stretches by percentiles.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.raster_headers import RasterHeader, damaged, read_raster_header, truncated
+from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
+from edge_infer.films.study import InputType, StudyInfo
+
+_MOST_BYTES = 1 << 30
+_MOST_PIXELS = 120_000_000
+_SHORTEST_SIDE = 128
+_SAMPLE_SIDE = 1024
+"""Colour and blankness are judged on a grid of about this many rows and columns."""
+_COLOUR_TOLERANCE = 8 / 255
+"""JPEG rounds a grey picture's channels apart by 2 or 3 of 255; a tint or a photograph by tens."""
+_GREY_OF_MISSING_DATA = 128
+_CORNERS = tuple((y, x) for y in (slice(8), slice(-8, None)) for x in (slice(8), slice(-8, None)))
+_COLOUR_SHARE = 99.0
+"""Percent of the pixels that must be grey: a small coloured label does not make a film a photo."""
+
+
+def read_raster(path: Path) -> Radiograph:
+    """Read one PNG, JPEG, TIFF or BMP film.
+
+    `pixels` covers the file's whole range as 0..65535, transparency over black, EXIF orientation
+    applied; `pixel_aspect` is 1.0 and the study knows only its input type. Raises UnreadableImage
+    (cannot_open, empty_file, not_an_image, no_decoder, truncated, damaged) or UnsupportedImage
+    (too_large, too_small, several_frames, colour, blank).
+    """
+    study = StudyInfo(input_type=InputType.RASTER)
+    try:
+        data = _read_bytes(path)
+        kind = _require_raster(data)
+        header = read_raster_header(data, kind)
+        _check_size(header)
+        grey = _to_grey(_decode(data, kind, header), header)
+        _check_not_blank(grey)
+    except ImageError as error:
+        error.study = study
+        raise
+    return Radiograph(pixels=grey, pixel_aspect=1.0, study=study)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UnsupportedImage(
+                "The file is larger than 1 GiB, too large for one film; export it again.",
+                ReasonCode.TOO_LARGE,
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableImage(
+            f"The file cannot be opened ({error.strerror or 'the disk does not answer'}); "
+            "check that it still exists and that you may read it.",
+            ReasonCode.CANNOT_OPEN,
+        ) from error
+    if not data:
+        raise UnreadableImage(
+            "The file is empty (0 bytes); copy it again or export it again from its source.",
+            ReasonCode.EMPTY_FILE,
+        )
+    return data
+
+
+def _require_raster(data: bytes) -> FileKind:
+    kind = sniff(data[:HEAD_BYTES])
+    if kind is FileKind.OTHER_IMAGE:
+        raise UnreadableImage(
+            "The picture is in a format that is not read here; export it as DICOM, PNG or JPEG.",
+            ReasonCode.NO_DECODER,
+        )
+    if kind in (FileKind.OTHER, FileKind.DICOM):
+        raise UnreadableImage(
+            "The content of this file is not a PNG, JPEG, TIFF or BMP picture; "
+            "check what it is, and export the film again if it should be one.",
+            ReasonCode.NOT_AN_IMAGE,
+        )
+    return kind
+
+
+def _check_size(header: RasterHeader) -> None:
+    width, height = header.width, header.height
+    if width * height > _MOST_PIXELS:
+        raise UnsupportedImage(
+            f"The picture has {width} x {height} pixels, more than the 120 million of the largest "
+            "film; export it at its usual size.",
+            ReasonCode.TOO_LARGE,
+        )
+    if min(width, height) < _SHORTEST_SIDE:
+        raise UnsupportedImage(
+            f"The picture has only {width} x {height} pixels, too few for a chest film (at least "
+            f"{_SHORTEST_SIDE} on the shorter side); export the full-size picture.",
+            ReasonCode.TOO_SMALL,
+        )
+
+
+def _decode(data: bytes, kind: FileKind, header: RasterHeader) -> NDArray[Any]:
+    import cv2
+
+    # UNCHANGED alone keeps transparency, but it ignores EXIF orientation.
+    mode = cv2.IMREAD_UNCHANGED if header.has_alpha else cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    decoded = _call_opencv(data, mode)
+    if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
+        raise damaged()
+    if sorted(decoded.shape[:2]) != sorted((header.height, header.width)):
+        raise damaged()
+    if kind is FileKind.JPEG and _ends_early(data, decoded, mode):
+        raise truncated()
+    return decoded
+
+
+def _call_opencv(data: bytes, mode: int) -> NDArray[Any] | None:
+    """Decode with OpenCV; None where it cannot. The only place where its exceptions arrive."""
+    import cv2
+
+    log_level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        # From bytes: imread does not open non-ASCII paths on Windows.
+        return cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(str(error)) from error
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(log_level)
+
+
+def _ends_early(data: bytes, decoded: NDArray[Any], mode: int) -> bool:
+    """Tell a JPEG whose data runs out before its last row, though its end marker is there.
+
+    libjpeg paints what is missing in one middle grey and warns on stderr only. Where a corner is
+    that grey, more data is slipped in before the end marker: a complete picture does not change.
+    """
+    if not any(_is_missing_data(decoded[corner]) for corner in _CORNERS):
+        return False
+    end = data.rindex(b"\xff\xd9")
+    again = _call_opencv(data[:end] + b"\x5a" * 64 + data[end:], mode)
+    return again is None or not np.array_equal(again, decoded)
+
+
+def _is_missing_data(block: NDArray[Any]) -> bool:
+    return bool(np.all(np.abs(block.astype(np.int32) - _GREY_OF_MISSING_DATA) <= 1))
+
+
+def _to_grey(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint16]:
+    """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16."""
+    import cv2
+
+    white = int(np.iinfo(decoded.dtype).max)
+    if decoded.ndim == 3:
+        _check_colour(decoded[..., :3], white)
+        grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_BGR2GRAY)
+        if header.has_alpha and decoded.shape[2] == 4:
+            alpha = decoded[..., 3]
+            grey = ((grey.astype(np.uint32) * alpha + white // 2) // white).astype(grey.dtype)
+    else:
+        grey = decoded
+    full = grey.astype(np.uint16) * np.uint16(65535 // white)
+    return 65535 - full if header.white_is_zero else full
+
+
+def _check_colour(colours: NDArray[Any], white: int) -> None:
+    sample = _sample(colours).astype(np.int32)
+    spread = np.percentile(np.ptp(sample, axis=2), _COLOUR_SHARE)
+    if spread > _COLOUR_TOLERANCE * white:
+        raise UnsupportedImage(
+            "The picture is in colour, so it is not a plain X-ray film; "
+            "export the film itself in grey.",
+            ReasonCode.COLOUR,
+        )
+
+
+def _check_not_blank(grey: NDArray[np.uint16]) -> None:
+    low, high = np.percentile(_sample(grey), (0.5, 99.5))
+    if low == high:
+        raise UnsupportedImage(
+            "The picture shows the same grey everywhere; check that the film was exposed and "
+            "exported.",
+            ReasonCode.BLANK,
+        )
+
+
+def _sample(pixels: NDArray[Any]) -> NDArray[Any]:
+    rows, columns = (max(1, side // _SAMPLE_SIDE) for side in pixels.shape[:2])
+    return pixels[::rows, ::columns]
