@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from edge_infer.errors import ModelError
+from edge_infer.model.card_json import from_plain, to_plain
 
 CLASSES = ("normal", "pneumonia", "covid19", "tuberculosis")
 CARD_KEY = "cxr.model_card"
-SCHEMA_MAJOR = 1
-SCHEMA_MINOR = 0
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 0
+HISTOGRAM_BINS = 200
+_LARGEST_CARD = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +51,158 @@ class OperatingPoint:
     population: str
     """Which films it was chosen on, in words."""
 
+    @property
+    def tenths(self) -> int:
+        """The threshold in tenths of a point, for exact comparison with printed scores."""
+        return round(self.threshold * 10)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoints:
-    """The thresholds of the decisions; `tb_score` for refer_tb, `1 - p_normal` for abnormal."""
+    """The thresholds of the decisions; `tb_score` for refer_tb, 100 (1 - p_normal) for abnormal."""
 
     refer_tb: OperatingPoint
     abnormal: OperatingPoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreHistogram:
+    """Validation films of one class counted over 200 equal bins of each score, 0..100 points."""
+
+    class_name: str
+    tb_score: tuple[int, ...]
+    abnormal_score: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One measured figure."""
+
+    split: str
+    source: str
+    """`all`, or one source of the data."""
+    input_type: str
+    """`raster` or `dicom`: what kind of file the figure was measured on."""
+    name: str
+    """accuracy, macro_f1, f1, recall, precision, auroc."""
+    class_name: str
+    """Empty for figures over all classes."""
+    estimate: Interval
+    n: int
+    groups: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantization:
+    """How the weights became INT8 and what that changed on the validation films."""
+
+    method: str
+    calibration_images: int
+    exempt_nodes: tuple[str, ...]
+    int8_convolutions: int
+    fp32_convolutions: int
+    largest_logit_difference: float
+    mean_logit_difference: float
+    class_agreement: float
+    macro_f1_drop: float
+    tb_missed_more: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTest:
+    """Logits this model gave at export for inputs from `edge_infer.model.self_test`."""
+
+    formula: str
+    logits: tuple[tuple[float, ...], ...]
+    """[k][4] in order of `classes`."""
+    tolerance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """Everything a model file says about itself (schema major.minor)."""
+
+    schema: str
+    name: str
+    version: str
+    classes: tuple[str, ...]
+    """In output order."""
+    input: InputSpec
+    temperature: float
+    operating_points: OperatingPoints
+    histograms: tuple[ScoreHistogram, ...]
+    metrics: tuple[Metric, ...]
+    data_fingerprint: str
+    data_statement: str
+    """Sources and what their licences allow."""
+    recipe: str
+    git_revision: str
+    quantization: Quantization
+    modalities: tuple[str, ...]
+    views: tuple[str, ...]
+    min_age_years: int
+    intended_use: str
+    self_test: SelfTest
+    model_sha256: str
+    """Of the model file without its card."""
+    gate: Mapping[str, Any] | None = None
+    """Reserved for an out-of-distribution gate."""
+    uncertain: Mapping[str, Any] | None = None
+    """Reserved for the band of films the model cannot decide."""
+
+    def to_json(self) -> str:
+        """Return the card as readable ASCII JSON with sorted keys."""
+        return json.dumps(to_plain(self), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read and check a card; ModelError names what is wrong and what to do next."""
+        if len(text) > _LARGEST_CARD:
+            raise ModelError("The model card is larger than 1 MiB: re-export with cxr-export.")
+        try:
+            plain = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ModelError("The model card is damaged: copy the model file again.") from error
+        _check_schema(plain)
+        card = from_plain(cls, plain)
+        _check_values(card)
+        return card
+
+
+def _check_schema(plain: Any) -> None:
+    schema = plain.get("schema") if isinstance(plain, dict) else None
+    major = schema.partition(".")[0] if isinstance(schema, str) else None
+    if major != str(SCHEMA_MAJOR):
+        raise ModelError(
+            f"The model card has schema {schema}, this program reads {SCHEMA_MAJOR}.x: "
+            "install the cxr-edge version the model was exported with, or re-export it."
+        )
+
+
+def _check_values(card: ModelCard) -> None:
+    points = (card.operating_points.refer_tb, card.operating_points.abnormal)
+    rules = [
+        (sorted(card.classes) == sorted(CLASSES), "classes"),
+        (isfinite(card.temperature) and card.temperature > 0, "temperature"),
+        (32 <= card.input.height <= 1024 and 32 <= card.input.width <= 1024, "input"),
+        (all(_is_threshold(point.threshold) for point in points), "operating_points"),
+        (all(_is_histogram(histogram) for histogram in card.histograms), "histograms"),
+        (all(len(row) == len(CLASSES) for row in card.self_test.logits), "self_test.logits"),
+        (bool(card.self_test.logits) and card.self_test.tolerance > 0, "self_test"),
+    ]
+    for holds, key in rules:
+        if not holds:
+            raise ModelError(
+                f"The model card's '{key}' is impossible: re-export the model with cxr-export."
+            )
+
+
+def _is_threshold(points: float) -> bool:
+    return isfinite(points) and 0 <= points <= 100 and abs(points * 10 - round(points * 10)) < 1e-6
+
+
+def _is_histogram(histogram: ScoreHistogram) -> bool:
+    return (
+        histogram.class_name in CLASSES
+        and len(histogram.tb_score) == len(histogram.abnormal_score) == HISTOGRAM_BINS
+    )

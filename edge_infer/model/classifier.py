@@ -1,0 +1,97 @@
+"""The network as the clinic runs it: one ONNX Runtime session on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ModelError
+from edge_infer.model.model_card import CLASSES, ModelCard
+from edge_infer.model.model_file import load_model_file
+from edge_infer.model.preprocess import PREPROCESSING_VERSION
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOutput:
+    """What the network says of N films, classes in order of CLASSES."""
+
+    logits: NDArray[np.float32]
+    """[N, 4], not calibrated."""
+    cam: NDArray[np.float32]
+    """[N, 4, h, w] class activation maps; their mean plus a bias is the logit."""
+
+
+class Classifier:
+    """A verified model file, ready to run."""
+
+    def __init__(self, session: InferenceSession, card: ModelCard, sha256: str) -> None:
+        self.card = card
+        self.sha256 = sha256
+        self._session = session
+        self._order = [card.classes.index(name) for name in CLASSES]
+
+    @classmethod
+    def load(cls, path: Path, *, threads: int = 1) -> Classifier:
+        """Load a model file; ModelError when its card, hash, or graph is not as contracted."""
+        file = load_model_file(path)
+        if file.card.input.preprocessing_version != PREPROCESSING_VERSION:
+            raise ModelError(
+                f"{path} expects preprocessing {file.card.input.preprocessing_version}, this "
+                f"program does {PREPROCESSING_VERSION}: install the version it was exported with."
+            )
+        session = _open_session(file.data, path, threads)
+        _check_graph(session, file.card, path)
+        return cls(session, file.card, file.sha256)
+
+    def run(self, images: NDArray[np.uint8]) -> ModelOutput:
+        """Run the network on uint8 [N, 1, height, width]; ValueError for any other array."""
+        expected = (1, self.card.input.height, self.card.input.width)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
+            raise ValueError(f"expected uint8 [N, {expected}], got {images.dtype} {images.shape}")
+        logits, cam = self._session.run(["logits", "cam"], {"image": images})
+        return ModelOutput(logits=logits[:, self._order], cam=cam[:, self._order])
+
+
+def _open_session(data: bytes, path: Path, threads: int) -> InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # Spinning threads would take the cores from the decoding workers.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(
+            f"The model in {path} cannot be loaded by ONNX Runtime: copy it again, or re-export it."
+        ) from error
+
+
+def _check_graph(session: InferenceSession, card: ModelCard, path: Path) -> None:
+    inputs = {node.name: node for node in session.get_inputs()}
+    outputs = {node.name: node for node in session.get_outputs()}
+    image, logits, cam = inputs.get("image"), outputs.get("logits"), outputs.get("cam")
+    fits = (
+        len(inputs) == 1
+        and image is not None
+        and image.type == "tensor(uint8)"
+        and image.shape[1:] == [1, card.input.height, card.input.width]
+        and not isinstance(image.shape[0], int)
+        and logits is not None
+        and logits.shape[1:] == [len(CLASSES)]
+        and cam is not None
+        and len(cam.shape) == 4
+        and cam.shape[1] == len(CLASSES)
+    )
+    if not fits:
+        raise ModelError(f"The graph in {path} does not fit its card: re-export with cxr-export.")
