@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.films.study import StudyInfo
+
+MAX_FILE_BYTES = 2**30
+"""1 GiB: a 120-megapixel film of 16 bits is 0.22 GiB, so nothing larger is one film."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,3 +27,56 @@ class Radiograph:
     pixel_aspect: float
     """Height of one pixel over its width (PixelAspectRatio or PixelSpacing); 1.0 when unknown."""
     study: StudyInfo
+
+
+def read_radiograph(path: Path) -> Radiograph:
+    """Read the film at `path`, of whatever format its content is (its name is not looked at).
+
+    Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
+    """
+    kind = _look_at(path)
+    # Imported late: a folder of JPEGs never loads pydicom, and the readers import Radiograph.
+    if kind is FileKind.DICOM:
+        from edge_infer.films.dicom_reader import read_dicom
+
+        return read_dicom(path)
+    if kind is FileKind.OTHER_IMAGE:
+        raise UnreadableImage(
+            "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
+            ReasonCode.NO_DECODER,
+        )
+    if kind is FileKind.OTHER:
+        raise UnreadableImage(
+            "This is not an image: its content is neither DICOM nor a picture.",
+            ReasonCode.NOT_AN_IMAGE,
+        )
+    from edge_infer.films.raster_reader import read_raster
+
+    return read_raster(path)
+
+
+def _look_at(path: Path) -> FileKind:
+    """Check that `path` is a readable file of a sane size and name its kind."""
+    try:
+        status = path.stat()
+        # Opening a FIFO would wait for ever.
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage(
+                "This cannot be opened: it is not a regular file.", ReasonCode.CANNOT_OPEN
+            )
+        if status.st_size > MAX_FILE_BYTES:
+            raise UnsupportedImage(
+                f"The file is too large for one film: {status.st_size / 2**30:.1f} GiB, "
+                "the limit is 1 GiB.",
+                ReasonCode.TOO_LARGE,
+            )
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise UnreadableImage(
+            f"The file cannot be opened: {error.strerror or type(error).__name__}.",
+            ReasonCode.CANNOT_OPEN,
+        ) from error
+    if not head:
+        raise UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
+    return sniff(head)

@@ -1,0 +1,139 @@
+"""Compressed frames: what the codestream says of itself, and its samples.
+
+imagecodecs (BSD) does the decoding. Size, precision and sign are read here first: a decoder would
+fill memory for a codestream that claims 65535 x 65535, and decoders return 12 bits in 16 without
+saying so.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ReasonCode, UnreadableImage
+from edge_infer.films.dicom_syntax import Encoding
+
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+"""SOF0..SOF15 without DHT, JPG and DAC, and SOF55 of JPEG-LS."""
+_END = b"\xff\xd9"
+"""EOI and EOC. Cut streams decode to a film that is grey or black below the cut, without a word
+from libjpeg and OpenJPH; inside the entropy-coded data this pair cannot occur."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codestream:
+    """What the header of a JPEG, JPEG-LS or JPEG 2000 codestream states."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits: int
+    """Precision of a sample."""
+    is_signed: bool | None
+    """None where the format cannot say it (all but JPEG 2000)."""
+
+
+def describe_codestream(data: bytes, encoding: Encoding) -> Codestream:
+    """Read size, samples, precision and sign; raises UnreadableImage DAMAGED or NO_DECODER."""
+    try:
+        if encoding in (Encoding.JPEG_2000, Encoding.HTJ2K):
+            stream = _describe_jpeg_2000(data)
+        else:
+            stream = _describe_jpeg(data)
+    except (struct.error, IndexError, ValueError) as error:
+        raise _damaged() from error
+    if not 2 <= stream.bits <= 16 or stream.samples not in (1, 3):
+        raise UnreadableImage(
+            f"The compressed picture cannot be read here: it has {stream.samples} samples of "
+            f"{stream.bits} bits per pixel.",
+            ReasonCode.NO_DECODER,
+        )
+    return stream
+
+
+def decode_codestream(
+    data: bytes, encoding: Encoding, *, is_rgb: bool
+) -> NDArray[np.uint8 | np.uint16 | np.int8 | np.int16]:
+    """Return the samples, [H, W] or [H, W, 3]; raises UnreadableImage TRUNCATED or DAMAGED.
+
+    `is_rgb` is what PhotometricInterpretation says; it decides where a JPEG does not.
+    """
+    if _END not in data[-max(64, len(data) // 2) :]:
+        raise UnreadableImage(
+            "The file is cut off: the compressed picture has no end.", ReasonCode.TRUNCATED
+        )
+    # The boundary of decoding: imagecodecs raises its own errors for damaged streams, and
+    # ValueError, TypeError or MemoryError for stranger ones.
+    try:
+        decoded = np.asarray(_decoder(encoding, data, is_rgb=is_rgb)(data))
+    except Exception as error:
+        raise _damaged() from error
+    if decoded.dtype.kind not in "iu" or decoded.dtype.itemsize > 2:
+        raise _damaged()
+    return decoded
+
+
+def _decoder(
+    encoding: Encoding, data: bytes, *, is_rgb: bool
+) -> Callable[[bytes], NDArray[np.generic]]:
+    if encoding is Encoding.JPEG_LS:
+        return imagecodecs.jpegls_decode
+    if encoding is Encoding.JPEG_2000:
+        return imagecodecs.jpeg2k_decode
+    if encoding is Encoding.HTJ2K:
+        return imagecodecs.htj2k_decode
+    if is_rgb and b"JFIF" not in data[:64] and b"Adobe" not in data[:64]:
+        # Without a marker libjpeg takes three components for YCbCr.
+        return lambda stream: imagecodecs.jpeg8_decode(
+            stream, colorspace="RGB", outcolorspace="RGB"
+        )
+    return imagecodecs.jpeg8_decode
+
+
+def _describe_jpeg(data: bytes) -> Codestream:
+    """Walk the marker segments to the frame header (ISO 10918-1 B.2.2, ISO 14495-1 C.2.2)."""
+    at = data.index(b"\xff\xd8") + 2
+    while True:
+        if data[at] != 0xFF:
+            raise ValueError("no marker where one is due")
+        marker = data[at + 1]
+        if marker in _FRAME_MARKERS:
+            bits, rows, columns, samples = struct.unpack_from(">BHHB", data, at + 4)
+            return Codestream(
+                rows=rows, columns=columns, samples=samples, bits=bits, is_signed=None
+            )
+        if marker == 0xFF:  # fill byte
+            at += 1
+        elif marker == 0xDA:
+            raise ValueError("a scan before the frame header")
+        else:
+            at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+
+
+def _describe_jpeg_2000(data: bytes) -> Codestream:
+    """Read the SIZ segment (ISO 15444-1 A.5.1), also of a codestream wrapped as a JP2 file."""
+    at = data.index(b"\xff\x4f\xff\x51") + 8
+    right, bottom, left, top = struct.unpack_from(">IIII", data, at)
+    (samples,) = struct.unpack_from(">H", data, at + 32)
+    components = [tuple(data[at + 34 + 3 * i : at + 37 + 3 * i]) for i in range(min(samples, 4))]
+    depth = components[0][0]
+    if any(component != (depth, 1, 1) for component in components):
+        raise ValueError("components of different size or depth")
+    return Codestream(
+        rows=bottom - top,
+        columns=right - left,
+        samples=samples,
+        bits=(depth & 0x7F) + 1,
+        is_signed=bool(depth >> 7),
+    )
+
+
+def _damaged() -> UnreadableImage:
+    return UnreadableImage(
+        "The picture is damaged: its compressed data cannot be decoded.", ReasonCode.DAMAGED
+    )

@@ -1,0 +1,203 @@
+"""Stored pixel values: from the bytes of the file to masked bit patterns of known width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ReasonCode, UnreadableImage
+from edge_infer.films.dicom_codestream import decode_codestream, describe_codestream
+from edge_infer.films.dicom_elements import DicomElements, name_tag
+from edge_infer.films.dicom_file import DicomFile
+from edge_infer.films.dicom_pixel_data import read_encapsulated_frame, read_native_frame
+from edge_infer.films.dicom_rle import decode_rle
+from edge_infer.films.dicom_syntax import Encoding
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelFormat:
+    """The Image Pixel Module (PS3.3 C.7.6.3), made consistent."""
+
+    rows: int
+    columns: int
+    samples: int
+    photometric: str
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    is_signed: bool
+    is_planar: bool
+    """PlanarConfiguration 1: all red, then all green, then all blue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPixels:
+    """Samples as unsigned bit patterns; `2**bits` values, two's complement where signed."""
+
+    patterns: NDArray[np.uint8 | np.uint16]
+    """[H, W] or [H, W, 3], every value below 2**bits."""
+    bits: int
+    is_signed: bool
+
+
+def describe_pixels(elements: DicomElements) -> PixelFormat:
+    """Read the Image Pixel Module; raises UnreadableImage NO_DECODER for 1, 32 or 64 bits.
+
+    BitsStored and HighBit are optional for us: what they say is used as far as it is possible.
+    """
+    allocated = elements.integer("BitsAllocated") or 0
+    if allocated not in (8, 16):
+        raise UnreadableImage(
+            f"The picture cannot be read here: {name_tag('BitsAllocated')} is {allocated}; "
+            "8 and 16 can be read.",
+            ReasonCode.NO_DECODER,
+        )
+    stored = elements.integer("BitsStored") or allocated
+    stored = stored if stored <= allocated else allocated
+    high_bit = elements.integer("HighBit")
+    if high_bit is None or not stored - 1 <= high_bit < allocated:
+        high_bit = stored - 1
+    return PixelFormat(
+        rows=elements.integer("Rows") or 0,
+        columns=elements.integer("Columns") or 0,
+        samples=elements.integer("SamplesPerPixel") or 1,
+        photometric=elements.text("PhotometricInterpretation").upper(),
+        bits_allocated=allocated,
+        bits_stored=stored,
+        high_bit=high_bit,
+        is_signed=elements.integer("PixelRepresentation") == 1,
+        is_planar=elements.integer("PlanarConfiguration") == 1,
+    )
+
+
+def read_pixels(film: DicomFile, pixel_format: PixelFormat) -> StoredPixels:
+    """Read and decode the one frame of `film`, in any syntax.
+
+    Raises UnsupportedImage NO_PIXELS, UnreadableImage TRUNCATED, DAMAGED or NO_DECODER.
+    """
+    if pixel_format.samples not in (1, 3):
+        raise UnreadableImage(
+            f"The picture cannot be read here: {name_tag('SamplesPerPixel')} is "
+            f"{pixel_format.samples}; 1 and 3 can be read.",
+            ReasonCode.NO_DECODER,
+        )
+    encoding = film.syntax.encoding
+    if encoding is Encoding.UNKNOWN:
+        raise UnreadableImage(
+            "The film is compressed in a way that cannot be read here: "
+            f"TransferSyntaxUID (0002,0010) is '{film.syntax_uid}'.",
+            ReasonCode.NO_DECODER,
+        )
+    if encoding in (Encoding.NATIVE, Encoding.DEFLATED):
+        return _mask(_read_native(film, pixel_format), pixel_format)
+    if encoding is Encoding.RLE:
+        return _mask(_read_rle(film, pixel_format), pixel_format)
+    return _read_codestream(film, pixel_format)
+
+
+def _read_native(film: DicomFile, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
+    rows, columns, samples = pixel_format.rows, pixel_format.columns, pixel_format.samples
+    is_422 = samples == 3 and pixel_format.photometric == "YBR_FULL_422"
+    # YBR_FULL_422 stores Y Y Cb Cr for two pixels of a row (PS3.3 C.7.6.3.1.2).
+    count = rows * (columns + columns % 2) * 2 if is_422 else rows * columns * samples
+    sample_bytes = pixel_format.bits_allocated // 8
+    data, representation = read_native_frame(film, size=count * sample_bytes)
+    is_big = not film.syntax.is_little_endian
+    if sample_bytes == 2:
+        values = np.frombuffer(data, ">u2" if is_big else "<u2").astype(np.uint16, copy=False)
+    elif is_big and representation == "OW":
+        # Bytes in 16-bit words are swapped in pairs; an odd last byte stays.
+        values = np.frombuffer(data + b"\0" * (len(data) % 2), np.uint16).byteswap().view(np.uint8)
+        values = values[: len(data)]
+    else:
+        values = np.frombuffer(data, np.uint8)
+    if is_422:
+        pairs = values.reshape(rows, -1, 4)
+        spread = pairs[:, :, [0, 2, 3, 1, 2, 3]].reshape(rows, -1, 3)
+        return spread[:, :columns]
+    return _arrange(values, pixel_format)
+
+
+def _arrange(
+    values: NDArray[np.uint8 | np.uint16], pixel_format: PixelFormat
+) -> NDArray[np.uint8 | np.uint16]:
+    rows, columns, samples = pixel_format.rows, pixel_format.columns, pixel_format.samples
+    if samples == 1:
+        return values.reshape(rows, columns)
+    if pixel_format.is_planar:
+        return values.reshape(samples, rows, columns).transpose(1, 2, 0)
+    return values.reshape(rows, columns, samples)
+
+
+def _read_rle(film: DicomFile, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
+    planes = decode_rle(
+        read_encapsulated_frame(film),
+        pixels=pixel_format.rows * pixel_format.columns,
+        samples=pixel_format.samples,
+        bytes_per_sample=pixel_format.bits_allocated // 8,
+    )
+    # RLE is always planar, whatever PlanarConfiguration says.
+    return _arrange(planes.reshape(-1), replace(pixel_format, is_planar=True))
+
+
+def _mask(values: NDArray[np.uint8 | np.uint16], pixel_format: PixelFormat) -> StoredPixels:
+    """Keep the BitsStored bits below HighBit: the others hold overlays or junk."""
+    shift = pixel_format.high_bit + 1 - pixel_format.bits_stored
+    if shift:
+        values = values >> values.dtype.type(shift)
+    if pixel_format.bits_stored < 8 * values.dtype.itemsize:
+        values = values & values.dtype.type((1 << pixel_format.bits_stored) - 1)
+    return StoredPixels(
+        patterns=values, bits=pixel_format.bits_stored, is_signed=pixel_format.is_signed
+    )
+
+
+def _read_codestream(film: DicomFile, pixel_format: PixelFormat) -> StoredPixels:
+    encoding = film.syntax.encoding
+    data = read_encapsulated_frame(film)
+    stream = describe_codestream(data, encoding)
+    if (stream.rows, stream.columns) != (pixel_format.rows, pixel_format.columns):
+        raise UnreadableImage(
+            f"The picture is damaged: {name_tag('Rows')} and {name_tag('Columns')} say "
+            f"{pixel_format.rows} x {pixel_format.columns}, the compressed picture says "
+            f"{stream.rows} x {stream.columns}.",
+            ReasonCode.DAMAGED,
+        )
+    decoded = decode_codestream(data, encoding, is_rgb=pixel_format.photometric == "RGB")
+    if decoded.shape != (stream.rows, stream.columns) + (3,) * (stream.samples == 3):
+        raise UnreadableImage(
+            "The picture is damaged: it decodes to another size than its header says.",
+            ReasonCode.DAMAGED,
+        )
+    # The codestream's sign and precision win over the header's (contract 2); only JPEG 2000
+    # states a sign.
+    is_signed = pixel_format.is_signed if stream.is_signed is None else stream.is_signed
+    values = decoded.view(np.uint8 if decoded.dtype.itemsize == 1 else np.uint16)
+    bits = _agree_on_bits(values, stream.bits, pixel_format.bits_stored, is_signed=is_signed)
+    if bits < 8 * values.dtype.itemsize:
+        values = values & values.dtype.type((1 << bits) - 1)
+    return StoredPixels(patterns=values, bits=bits, is_signed=is_signed)
+
+
+def _agree_on_bits(
+    values: NDArray[np.uint8 | np.uint16], precision: int, stored: int, *, is_signed: bool
+) -> int:
+    """Return the codestream's precision, or BitsStored where that is narrower and suffices.
+
+    Encoders often write 12-bit films as 16-bit lossless codestreams; taking 16 there would show
+    the film at a sixteenth of its brightness. A value that needs more bits proves the header wrong.
+    """
+    if stored >= precision:
+        return precision
+    excess = values >> values.dtype.type(stored)
+    if not excess.any():
+        return stored
+    if is_signed:
+        ones = (1 << (precision - stored)) - 1
+        negative = (values >> values.dtype.type(stored - 1)) & 1 == 1
+        excess &= values.dtype.type(ones)
+        if np.array_equal(excess, np.where(negative, ones, 0)):
+            return stored
+    return precision

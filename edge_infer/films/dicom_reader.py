@@ -1,0 +1,100 @@
+"""Read a DICOM film: header, gates, pixels, grey, in that order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
+from edge_infer.films.dicom_age import find_age
+from edge_infer.films.dicom_colour import build_palette_table, merge_channels
+from edge_infer.films.dicom_elements import DicomElements
+from edge_infer.films.dicom_file import DicomFile, open_dicom
+from edge_infer.films.dicom_gates import check_header
+from edge_infer.films.dicom_grey import build_grey_table, read_grey_steps
+from edge_infer.films.dicom_pixels import StoredPixels, describe_pixels, read_pixels
+from edge_infer.films.dicom_syntax import Encoding
+from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.study import Identity, InputType, StudyInfo
+
+_LONGEST_UID = 64
+_BLANK_SAMPLE = 256
+"""Pixels per side looked at to tell a blank film."""
+_LARGEST_ASPECT = 5.0
+"""Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
+
+
+def read_dicom(path: Path) -> Radiograph:
+    """Read the DICOM film at `path`, compressed or not, with or without a preamble.
+
+    Raises UnreadableImage or UnsupportedImage with the StudyInfo read so far.
+    """
+    with open_dicom(path) as film:
+        study = describe_study(film.elements)
+        try:
+            check_header(film.elements, age_years=study.age_years)
+            pixels = _read_grey(film)
+            _require_picture(pixels)
+        except ImageError as error:
+            error.study = study
+            raise
+    return Radiograph(pixels=pixels, pixel_aspect=find_pixel_aspect(film.elements), study=study)
+
+
+def describe_study(elements: DicomElements) -> StudyInfo:
+    """Collect what a row of the worklist may show, and the identity it may not."""
+    return StudyInfo(
+        input_type=InputType.DICOM,
+        modality=elements.text("Modality", longest=16),
+        view_position=elements.text("ViewPosition", longest=16),
+        study_instance_uid=elements.text("StudyInstanceUID", longest=_LONGEST_UID),
+        sop_instance_uid=elements.text("SOPInstanceUID", longest=_LONGEST_UID),
+        age_years=find_age(elements),
+        identity=Identity(
+            accession_number=elements.text("AccessionNumber"),
+            patient_name=elements.text("PatientName", longest=324),
+            patient_id=elements.text("PatientID"),
+            patient_birth_date=elements.text("PatientBirthDate", longest=18),
+        ),
+    )
+
+
+def find_pixel_aspect(elements: DicomElements) -> float:
+    """Return height over width of a pixel: both elements list the vertical size first."""
+    for keyword in ("PixelAspectRatio", "ImagerPixelSpacing", "PixelSpacing"):
+        sizes = elements.numbers(keyword)
+        if len(sizes) == 2 and min(sizes) > 0:
+            aspect = sizes[0] / sizes[1]
+            return aspect if 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT else 1.0
+    return 1.0
+
+
+def _read_grey(film: DicomFile) -> NDArray[np.uint16]:
+    """Return the picture as displayed, [H, W], 0 (black) to 65535 (white)."""
+    pixel_format = describe_pixels(film.elements)
+    stored = read_pixels(film, pixel_format)
+    if stored.patterns.ndim == 3:
+        is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000, Encoding.HTJ2K)
+        stored = merge_channels(stored, pixel_format.photometric, is_decoded=is_decoded)
+    if pixel_format.photometric == "PALETTE COLOR":
+        table = build_palette_table(film.elements, stored)
+    else:
+        table = _build_table(film.elements, stored)
+    return table[stored.patterns]
+
+
+def _build_table(elements: DicomElements, stored: StoredPixels) -> NDArray[np.uint16]:
+    steps = read_grey_steps(elements, is_signed=stored.is_signed)
+    return build_grey_table(steps, bits=stored.bits, is_signed=stored.is_signed)
+
+
+def _require_picture(pixels: NDArray[np.uint16]) -> None:
+    """Refuse a film of one grey: its 0.5 and 99.5 percentiles coincide."""
+    rows, columns = (max(1, side // _BLANK_SAMPLE) for side in pixels.shape)
+    low, high = np.percentile(pixels[::rows, ::columns], (0.5, 99.5), method="nearest")
+    if low == high:
+        raise UnsupportedImage(
+            "The picture is blank: all of it has the same grey.", ReasonCode.BLANK
+        )

@@ -1,0 +1,59 @@
+"""RLE Lossless (PS3.5 Annex G): one PackBits segment per byte of a sample, highest byte first."""
+
+from __future__ import annotations
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ReasonCode, UnreadableImage
+
+_HEADER_BYTES = 64
+_SLACK_BYTES = 64
+"""Some encoders pad the last row or the segment; the rest of a longer segment is an error."""
+
+
+def decode_rle(
+    data: bytes, *, pixels: int, samples: int, bytes_per_sample: int
+) -> NDArray[np.uint8 | np.uint16]:
+    """Return the samples as [samples, pixels], uint8 or uint16.
+
+    Raises UnreadableImage TRUNCATED or DAMAGED. Segments are decoded into buffers of the size the
+    header promises, so a segment of runs cannot fill memory.
+    """
+    count = samples * bytes_per_sample
+    if len(data) <= _HEADER_BYTES:
+        raise UnreadableImage(
+            "The file is cut off: the RLE compressed picture is incomplete.", ReasonCode.TRUNCATED
+        )
+    header = np.frombuffer(data[:_HEADER_BYTES], "<u4").astype(np.int64)
+    starts = header[1 : 1 + count].tolist()
+    ends = [*starts[1:], len(data)]
+    if header[0] != count or any(
+        not _HEADER_BYTES <= a < b for a, b in zip(starts, ends, strict=True)
+    ):
+        raise _damaged()
+    segments = [_unpack(data[a:b], pixels) for a, b in zip(starts, ends, strict=True)]
+    planes = np.stack(segments).reshape(samples, bytes_per_sample, pixels)
+    if bytes_per_sample == 1:
+        return planes[:, 0]
+    high, low = planes[:, 0].astype(np.uint16), planes[:, 1]
+    return (high << 8) | low
+
+
+def _unpack(segment: bytes, size: int) -> NDArray[np.uint8]:
+    out = np.empty(size + _SLACK_BYTES, np.uint8)
+    try:
+        unpacked = imagecodecs.packbits_decode(segment, out=out)
+    # The boundary of decoding; see dicom_codestream.
+    except Exception as error:
+        raise _damaged() from error
+    if unpacked.size < size:
+        raise _damaged()
+    return np.asarray(unpacked[:size], dtype=np.uint8)
+
+
+def _damaged() -> UnreadableImage:
+    return UnreadableImage(
+        "The picture is damaged: its RLE compressed data cannot be decoded.", ReasonCode.DAMAGED
+    )
