@@ -157,8 +157,9 @@ class _Search:
         if identity in self._images:
             return
         names = [item.path.name, Path(identity).name]
-        is_broken = is_link and mode == 0
-        if (stat.S_ISREG(mode) or is_broken) and _is_due(item.path, names):
+        # A link to nowhere has only its name to go by.
+        is_broken = is_link and mode == 0 and _name_claims(names)
+        if is_broken or (stat.S_ISREG(mode) and _is_due(item.path, names)):
             self._images[identity] = item
             self._ignored.discard(identity)
         elif stat.S_ISREG(mode) or item.path.is_symlink() or item.path.exists():
@@ -167,9 +168,9 @@ class _Search:
 
 def _is_due(path: Path, names: Sequence[str]) -> bool:
     """Tell whether the content is an image or a name claims it; look inside only if none does."""
-    if any(name.startswith("._") or name.upper() == "DICOMDIR" for name in names):
+    if any(_is_never_due(name) for name in names):
         return False
-    if any(Path(name).suffix.lower() in NAME_CLAIMS_IMAGE for name in names):
+    if _name_claims(names):
         return True
     try:
         with path.open("rb") as file:
@@ -178,6 +179,16 @@ def _is_due(path: Path, names: Sequence[str]) -> bool:
         return False
     except OSError:
         return all(_says_nothing(name) for name in names)
+
+
+def _is_never_due(name: str) -> bool:
+    """Tell the index of a disc and the shadows macOS leaves beside its files."""
+    return name.startswith("._") or name.upper() == "DICOMDIR"
+
+
+def _name_claims(names: Sequence[str]) -> bool:
+    claims = any(Path(name).suffix.lower() in NAME_CLAIMS_IMAGE for name in names)
+    return claims and not any(_is_never_due(name) for name in names)
 
 
 def _says_nothing(name: str) -> bool:

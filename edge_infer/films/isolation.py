@@ -185,9 +185,8 @@ class _Crew:
             worker.index = None
             yield self._finish(index, message.value)
         else:
-            if message is None:
-                alive = worker.process.is_alive()
-                message = _timed_out(self.timeout_s) if alive else _CRASHED
+            if message is None:  # silent: too late, or ending (its sentinel may close first)
+                message = _timed_out(self.timeout_s) if worker.is_late() else _CRASHED
             self._dismiss(worker)
             if index is None:
                 self._count_failed_start()

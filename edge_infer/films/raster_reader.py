@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
-from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.radiograph import MAX_FILE_BYTES, Radiograph
 from edge_infer.films.raster_headers import RasterHeader, damaged, read_raster_header, truncated
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.films.study import InputType, StudyInfo
 
-_MOST_BYTES = 1 << 30
 _MOST_PIXELS = 120_000_000
 _SHORTEST_SIDE = 128
 _SAMPLE_SIDE = 1024
@@ -56,7 +55,7 @@ def read_raster(path: Path) -> Radiograph:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise UnsupportedImage(
                 "The file is larger than 1 GiB, too large for one film; export it again.",
                 ReasonCode.TOO_LARGE,
