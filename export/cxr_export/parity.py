@@ -1,0 +1,126 @@
+"""The gates an exported model must pass on validation films before it may leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_train.calibration import fit_temperature
+from cxr_train.manifest import Example
+from cxr_train.metrics import macro_f1
+from cxr_train.operating_point import choose_operating_point, is_adult
+from edge_infer.model.findings import printed_scores
+from edge_infer.model.model_card import CLASSES
+
+LARGEST_FP32_DIFFERENCE = 1e-3
+LEAST_AGREEMENT = 0.99
+LARGEST_F1_DROP = 0.01
+MOST_TB_MISSED = 1
+TARGET_SENSITIVITY = 0.95
+_TB = CLASSES.index("tuberculosis")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One requirement with what was measured."""
+
+    name: str
+    measured: float
+    limit: str
+    passed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """What quantization changed on the validation films."""
+
+    largest_logit_difference: float
+    mean_logit_difference: float
+    class_agreement: float
+    macro_f1_fp32: float
+    macro_f1_int8: float
+    tb_missed_fp32: int
+    tb_missed_int8: int
+    gates: tuple[Gate, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate is passed."""
+        return all(gate.passed for gate in self.gates)
+
+
+def check_fp32(torch_logits: NDArray[np.float32], onnx_logits: NDArray[np.float32]) -> Gate:
+    """Compare checkpoint and fp32 graph."""
+    difference = float(np.abs(torch_logits - onnx_logits).max())
+    return Gate(
+        name="torch against fp32 ONNX, largest logit difference",
+        measured=difference,
+        limit=f"< {LARGEST_FP32_DIFFERENCE:g}",
+        passed=difference < LARGEST_FP32_DIFFERENCE,
+    )
+
+
+def check_int8(
+    fp32: NDArray[np.float32], int8: NDArray[np.float32], examples: tuple[Example, ...]
+) -> Parity:
+    """Compare fp32 and INT8 logits [N, 4] of the same films."""
+    labels = np.array([example.label for example in examples])
+    before, after = fp32.argmax(axis=1), int8.argmax(axis=1)
+    agreement = float((before == after).mean())
+    f1_before, f1_after = macro_f1(labels, before), macro_f1(labels, after)
+    missed_before, missed_after = _tb_missed(fp32, int8, examples)
+    gates = (
+        Gate(
+            name="INT8 against fp32, same class",
+            measured=agreement,
+            limit=f">= {LEAST_AGREEMENT}",
+            passed=agreement >= LEAST_AGREEMENT,
+        ),
+        Gate(
+            name="macro-F1 drop",
+            measured=f1_before - f1_after,
+            limit=f"<= {LARGEST_F1_DROP}",
+            passed=f1_before - f1_after <= LARGEST_F1_DROP,
+        ),
+        Gate(
+            name="TB films missed more at the fp32 threshold",
+            measured=missed_after - missed_before,
+            limit=f"<= {MOST_TB_MISSED}",
+            passed=missed_after - missed_before <= MOST_TB_MISSED,
+        ),
+    )
+    return Parity(
+        largest_logit_difference=float(np.abs(fp32 - int8).max()),
+        mean_logit_difference=float(np.abs(fp32 - int8).mean()),
+        class_agreement=agreement,
+        macro_f1_fp32=f1_before,
+        macro_f1_int8=f1_after,
+        tb_missed_fp32=missed_before,
+        tb_missed_int8=missed_after,
+        gates=gates,
+    )
+
+
+def _tb_missed(
+    fp32: NDArray[np.float32], int8: NDArray[np.float32], examples: tuple[Example, ...]
+) -> tuple[int, int]:
+    """Count TB films below the threshold that fp32 logits would have been given."""
+    labels = np.array([example.label for example in examples])
+    adults = is_adult([example.source for example in examples])
+    temperature = fit_temperature(fp32, labels)
+    before, _ = printed_scores(fp32, temperature)
+    after, _ = printed_scores(int8, temperature)
+    is_tb = labels == _TB
+    point = choose_operating_point(
+        before[adults],
+        is_tb[adults],
+        [example.group for example, adult in zip(examples, adults, strict=True) if adult],
+        target_sensitivity=TARGET_SENSITIVITY,
+        population="validation films of adult sources",
+    )
+    return (
+        int((before[is_tb] < point.tenths).sum()),
+        int((after[is_tb] < point.tenths).sum()),
+    )
