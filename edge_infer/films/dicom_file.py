@@ -45,7 +45,7 @@ class DicomFile:
     is_implicit: bool
     """Whether the elements that follow have no VR (the file may differ from its syntax)."""
     is_cut: bool
-    """Whether the file ended in the middle of an element of the header."""
+    """Whether the file ends in the middle of a header element, with no pixel data after it."""
 
 
 class _WatchedStream:
@@ -129,7 +129,10 @@ def _read_elements(
     dataset = read_dataset(
         cast(BinaryIO, watched), syntax.is_implicit, syntax.is_little_endian, stop_when=stop_when
     )
-    return dataset, watched.is_cut
+    start = stream.tell()
+    is_at_end = not stream.read(1)
+    stream.seek(start)
+    return dataset, watched.is_cut and is_at_end
 
 
 def _is_past_file_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:

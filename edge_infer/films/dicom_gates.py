@@ -1,8 +1,8 @@
 """Which DICOM objects are films the model is for; told from the header, before any pixel is read.
 
 Each gate refuses only what the header clearly says. What is not said passes: many clinics' films
-have no BodyPartExamined, no ViewPosition and no age. The exception is Secondary Capture, which holds
-anything from referral letters to screenshots and must say that it is a chest.
+have no BodyPartExamined, no ViewPosition and no age. The exception is Secondary Capture (SC, OT),
+which holds anything from referral letters to screenshots and must say that it is a chest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from edge_infer.errors import ReasonCode, UnsupportedImage
 from edge_infer.films.dicom_age import parse_age
 from edge_infer.films.dicom_elements import DicomElements, name_tag
-from edge_infer.films.dicom_words import CHEST, FRONTAL, NOT_FRONTAL, OTHER_PART, fold
+from edge_infer.films.dicom_words import (
+    CHEST,
+    FRONTAL,
+    NOT_FRONTAL,
+    NOT_FRONTAL_POSITION,
+    OTHER_PART,
+    fold,
+)
 
 MIN_AGE_YEARS = 15
 """WHO: computer-aided detection of tuberculosis is for people of 15 years and older."""
@@ -139,21 +146,27 @@ def _descriptions(elements: DicomElements) -> Iterator[tuple[str, str]]:
 
 def _check_view(elements: DicomElements) -> None:
     view = elements.text("ViewPosition")
-    if NOT_FRONTAL.find(view) and not FRONTAL.find(view):
+    if NOT_FRONTAL_POSITION.find(view) and not FRONTAL.find(view):
         raise _not_frontal(_quote(elements, "ViewPosition"))
-    texts = [(keyword, elements.text(keyword)) for keyword in _VIEW_TEXTS]
-    for item in elements.items("ViewCodeSequence"):
-        texts.append(("ViewCodeSequence", item.text("CodeMeaning")))
-    if not any(FRONTAL.find(text) for _, text in texts):
-        for keyword, text in texts:
-            if word := NOT_FRONTAL.find(text):
-                raise _not_frontal(f"{name_tag(keyword)} says '{word}'")
+    for keyword, text in _view_texts(elements):
+        # The first text that names a view decides; 'PA and lateral' names both.
+        if FRONTAL.find(text):
+            break
+        if word := NOT_FRONTAL.find(text):
+            raise _not_frontal(f"{name_tag(keyword)} says '{word}'")
     # PS3.3 C.7.6.1.1.1: the row of a lateral film runs to the front or the back of the patient.
     row = elements.text("PatientOrientation").upper().split("\\")
     if len(row) == 2 and row[0][:1] in ("A", "P") and row[1][:1] in ("F", "H"):
         if fold(view) in _FRONTAL_VIEWS:
             return
         raise _not_frontal(_quote(elements, "PatientOrientation"))
+
+
+def _view_texts(elements: DicomElements) -> Iterator[tuple[str, str]]:
+    for item in elements.items("ViewCodeSequence"):
+        yield "ViewCodeSequence", item.text("CodeMeaning")
+    for keyword in _VIEW_TEXTS:
+        yield keyword, elements.text(keyword)
 
 
 def _check_frames(elements: DicomElements) -> None:

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from edge_infer.errors import ReasonCode, UnreadableImage
 from edge_infer.films.dicom_codestream import decode_codestream, describe_codestream
 from edge_infer.films.dicom_elements import DicomElements, name_tag
-from edge_infer.films.dicom_file import DicomFile
-from edge_infer.films.dicom_pixel_data import read_encapsulated_frame, read_native_frame
+from edge_infer.films.dicom_pixel_data import (
+    PixelData,
+    read_encapsulated_frame,
+    read_native_frame,
+)
 from edge_infer.films.dicom_rle import decode_rle
 from edge_infer.films.dicom_syntax import Encoding
 
@@ -72,8 +75,8 @@ def describe_pixels(elements: DicomElements) -> PixelFormat:
     )
 
 
-def read_pixels(film: DicomFile, pixel_format: PixelFormat) -> StoredPixels:
-    """Read and decode the one frame of `film`, in any syntax.
+def read_pixels(pixel_data: PixelData, pixel_format: PixelFormat) -> StoredPixels:
+    """Read and decode the one frame of a film, in any syntax.
 
     Raises UnsupportedImage NO_PIXELS, UnreadableImage TRUNCATED, DAMAGED or NO_DECODER.
     """
@@ -83,31 +86,31 @@ def read_pixels(film: DicomFile, pixel_format: PixelFormat) -> StoredPixels:
             f"{pixel_format.samples}; 1 and 3 can be read.",
             ReasonCode.NO_DECODER,
         )
-    encoding = film.syntax.encoding
+    encoding = pixel_data.syntax.encoding
     if encoding is Encoding.UNKNOWN:
         raise UnreadableImage(
             "The film is compressed in a way that cannot be read here: "
-            f"TransferSyntaxUID (0002,0010) is '{film.syntax_uid}'.",
+            f"TransferSyntaxUID (0002,0010) is '{pixel_data.syntax_uid}'.",
             ReasonCode.NO_DECODER,
         )
     if encoding in (Encoding.NATIVE, Encoding.DEFLATED):
-        return _mask(_read_native(film, pixel_format), pixel_format)
+        return _mask(_read_native(pixel_data, pixel_format), pixel_format)
     if encoding is Encoding.RLE:
-        return _mask(_read_rle(film, pixel_format), pixel_format)
-    return _read_codestream(film, pixel_format)
+        return _mask(_read_rle(pixel_data, pixel_format), pixel_format)
+    return _read_codestream(pixel_data, pixel_format)
 
 
-def _read_native(film: DicomFile, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
+def _read_native(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
     rows, columns, samples = pixel_format.rows, pixel_format.columns, pixel_format.samples
     is_422 = samples == 3 and pixel_format.photometric == "YBR_FULL_422"
     # YBR_FULL_422 stores Y Y Cb Cr for two pixels of a row (PS3.3 C.7.6.3.1.2).
     count = rows * (columns + columns % 2) * 2 if is_422 else rows * columns * samples
     sample_bytes = pixel_format.bits_allocated // 8
-    data, representation = read_native_frame(film, size=count * sample_bytes)
-    is_big = not film.syntax.is_little_endian
+    data = read_native_frame(pixel_data, size=count * sample_bytes)
+    is_big = not pixel_data.syntax.is_little_endian
     if sample_bytes == 2:
         values = np.frombuffer(data, ">u2" if is_big else "<u2").astype(np.uint16, copy=False)
-    elif is_big and representation == "OW":
+    elif is_big and pixel_data.representation == "OW":
         # Bytes in 16-bit words are swapped in pairs; an odd last byte stays.
         values = np.frombuffer(data + b"\0" * (len(data) % 2), np.uint16).byteswap().view(np.uint8)
         values = values[: len(data)]
@@ -131,9 +134,9 @@ def _arrange(
     return values.reshape(rows, columns, samples)
 
 
-def _read_rle(film: DicomFile, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
+def _read_rle(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
     planes = decode_rle(
-        read_encapsulated_frame(film),
+        read_encapsulated_frame(pixel_data),
         pixels=pixel_format.rows * pixel_format.columns,
         samples=pixel_format.samples,
         bytes_per_sample=pixel_format.bits_allocated // 8,
@@ -154,9 +157,9 @@ def _mask(values: NDArray[np.uint8 | np.uint16], pixel_format: PixelFormat) -> S
     )
 
 
-def _read_codestream(film: DicomFile, pixel_format: PixelFormat) -> StoredPixels:
-    encoding = film.syntax.encoding
-    data = read_encapsulated_frame(film)
+def _read_codestream(pixel_data: PixelData, pixel_format: PixelFormat) -> StoredPixels:
+    encoding = pixel_data.syntax.encoding
+    data = read_encapsulated_frame(pixel_data)
     stream = describe_codestream(data, encoding)
     if (stream.rows, stream.columns) != (pixel_format.rows, pixel_format.columns):
         raise UnreadableImage(

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.dicom_age import find_age
 from edge_infer.films.dicom_colour import build_palette_table, merge_channels
 from edge_infer.films.dicom_elements import DicomElements
 from edge_infer.films.dicom_file import DicomFile, open_dicom
 from edge_infer.films.dicom_gates import check_header
 from edge_infer.films.dicom_grey import build_grey_table, read_grey_steps
+from edge_infer.films.dicom_pixel_data import open_pixel_data
 from edge_infer.films.dicom_pixels import StoredPixels, describe_pixels, read_pixels
 from edge_infer.films.dicom_syntax import Encoding
 from edge_infer.films.radiograph import Radiograph
@@ -34,6 +35,10 @@ def read_dicom(path: Path) -> Radiograph:
     with open_dicom(path) as film:
         study = describe_study(film.elements)
         try:
+            if film.is_cut:
+                raise UnreadableImage(
+                    "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
+                )
             check_header(film.elements, age_years=study.age_years)
             pixels = _read_grey(film)
             _require_picture(pixels)
@@ -73,8 +78,9 @@ def find_pixel_aspect(elements: DicomElements) -> float:
 
 def _read_grey(film: DicomFile) -> NDArray[np.uint16]:
     """Return the picture as displayed, [H, W], 0 (black) to 65535 (white)."""
+    pixel_data = open_pixel_data(film)
     pixel_format = describe_pixels(film.elements)
-    stored = read_pixels(film, pixel_format)
+    stored = read_pixels(pixel_data, pixel_format)
     if stored.patterns.ndim == 3:
         is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000, Encoding.HTJ2K)
         stored = merge_channels(stored, pixel_format.photometric, is_decoded=is_decoded)
