@@ -165,7 +165,8 @@ def _read_tiff(data: bytes) -> RasterHeader:
     return RasterHeader(
         width=page.width,
         height=page.height,
-        has_alpha=page.extra_samples == 2,
+        # libtiff itself applies transparency at 8 bits, but not at 16.
+        has_alpha=page.extra_samples == 2 and page.bits == 16,
         white_is_zero=page.photometric == 0 and page.bits > 8,
     )
 
