@@ -44,6 +44,7 @@ def test_config_survives_json() -> None:
     config = make_config({"augment": "strong", "learning_rate": 1})
     assert config.augment is Augment.STRONG and config.learning_rate == 1.0
     assert make_config(config.to_dict()) == config
+    assert type(config.to_dict()["augment"]) is str
 
 
 def test_stage_of_walks_through_the_stages() -> None:
