@@ -1,0 +1,122 @@
+"""The session: contract outputs, class order, self-test, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edge_infer.errors import ModelError
+from edge_infer.model.bundled import bundled_model
+from edge_infer.model.classifier import Classifier
+from edge_infer.model.model_file import hash_without_card, load_model_file, with_card
+from edge_infer.model.self_test import run_self_test, self_test_inputs
+
+TINY = Path(__file__).with_name("tiny.onnx")
+
+
+def films(count: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 1, 64, 64), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_any_batch_runs_and_logits_are_the_mean_of_cam_plus_bias(count: int) -> None:
+    output = Classifier.load(TINY).run(films(count))
+    assert output.logits.shape == (count, 4)
+    assert output.cam.shape == (count, 4, 8, 8)
+    bias = np.array([0.5, 0.0, -0.25, -0.5])
+    np.testing.assert_allclose(output.logits, output.cam.mean(axis=(2, 3)) + bias, atol=1e-5)
+
+
+def test_outputs_come_in_the_order_of_classes(tmp_path: Path) -> None:
+    data = TINY.read_bytes()
+    card = load_model_file(TINY).card
+    turned = replace(card, classes=card.classes[::-1])
+    path = tmp_path / "turned.onnx"
+    path.write_bytes(with_card(data, turned.to_json()))
+    straight, other = Classifier.load(TINY).run(films()), Classifier.load(path).run(films())
+    np.testing.assert_array_equal(other.logits, straight.logits[:, ::-1])
+    np.testing.assert_array_equal(other.cam, straight.cam[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((1, 1, 64, 64), dtype=np.float32),
+        np.zeros((1, 64, 64), dtype=np.uint8),
+        np.zeros((1, 1, 64, 65), dtype=np.uint8),
+    ],
+)
+def test_other_arrays_are_a_bug(images: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        Classifier.load(TINY).run(images)
+
+
+def test_self_test_passes_here_and_fails_for_other_logits() -> None:
+    classifier = Classifier.load(TINY)
+    result = run_self_test(classifier)
+    assert result.ok
+    assert result.largest_difference < 1e-4
+    rows = classifier.card.self_test.logits
+    wrong = replace(classifier.card.self_test, logits=((rows[0][0] + 0.5, *rows[0][1:]), *rows[1:]))
+    classifier.card = replace(classifier.card, self_test=wrong)
+    assert not run_self_test(classifier).ok
+
+
+def test_self_test_inputs_never_change() -> None:
+    inputs = self_test_inputs(224, 224)
+    assert inputs.shape == (4, 1, 224, 224)
+    # Values by hand: k = 0 at (0, 0): 128 + 96 + 0; at (2, 3): |8 - 128| + |(3 - 3) - 96| + grain.
+    assert inputs[0, 0, 0, 0] == 224
+    grain = ((2 * 224 + 3) * 2654435761 % 4294967296) >> 27
+    assert inputs[0, 0, 2, 3] == min(255, 120 + 96 + grain)
+    assert len({picture.tobytes() for picture in inputs}) == 4
+
+
+def with_graph(tmp_path: Path, change: object) -> Path:
+    model = onnx.load(TINY)
+    change(model)  # type: ignore[operator]
+    card = load_model_file(TINY).card
+    data = model.SerializeToString()
+    path = tmp_path / "other.onnx"
+    path.write_bytes(with_card(data, replace(card, model_sha256=hash_without_card(data)).to_json()))
+    return path
+
+
+def test_a_fixed_batch_is_refused(tmp_path: Path) -> None:
+    def fix(model: onnx.ModelProto) -> None:
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+
+    with pytest.raises(ModelError, match="does not fit its card"):
+        Classifier.load(with_graph(tmp_path, fix))
+
+
+def test_an_operator_nobody_knows_is_refused(tmp_path: Path) -> None:
+    def spoil(model: onnx.ModelProto) -> None:
+        model.graph.node[0].op_type = "NoSuchThing"
+
+    with pytest.raises(ModelError, match="cannot be loaded by ONNX Runtime"):
+        Classifier.load(with_graph(tmp_path, spoil))
+
+
+def test_another_preprocessing_is_refused(tmp_path: Path) -> None:
+    card = load_model_file(TINY).card
+    later = replace(card, input=replace(card.input, preprocessing_version=99))
+    path = tmp_path / "later.onnx"
+    path.write_bytes(with_card(TINY.read_bytes(), later.to_json()))
+    with pytest.raises(ModelError, match="expects preprocessing 99"):
+        Classifier.load(path)
+
+
+def test_the_bundled_model_passes_its_self_test_here() -> None:
+    classifier = Classifier.load(bundled_model())
+    assert run_self_test(classifier).ok
+    card = classifier.card
+    assert card.min_age_years == 15
+    assert "not a medical device" in card.intended_use
+    assert card.quantization.exempt_nodes == ("cam",)
+    assert card.quantization.int8_convolutions == 20
+    assert bundled_model().stat().st_size <= 12_000_000

@@ -1,0 +1,80 @@
+"""Printed numbers: they sum to one, round half to even, and equal their vectorised twins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_infer.errors import ModelError
+from edge_infer.model.findings import calibrated_probabilities, printed_scores, to_finding
+from edge_infer.model.model_card import CLASSES
+from edge_infer.model.model_file import load_model_file
+
+CARD = replace(load_model_file(Path(__file__).with_name("tiny.onnx")).card, temperature=1.0)
+LOGITS = st.lists(st.floats(-60, 60, width=32), min_size=4, max_size=4)
+
+
+def logits_of(*probabilities: float) -> np.ndarray:
+    return np.log(np.array(probabilities, dtype=np.float64))
+
+
+@given(LOGITS, st.floats(0.1, 8))
+def test_units_sum_and_twins_agree(values: list[float], temperature: float) -> None:
+    card = replace(CARD, temperature=temperature)
+    logits = np.array(values, dtype=np.float32)
+    finding = to_finding(logits, card)
+    assert sum(finding.units) == 10_000 and min(finding.units) >= 0
+    assert sum(finding.probabilities) == Decimal(1)
+    tb, abnormal = printed_scores(logits[None], temperature)
+    assert (int(tb[0]), int(abnormal[0])) == (finding.tb_tenths, finding.abnormal_tenths)
+    exact = calibrated_probabilities(logits[None], temperature)[0] * 10_000
+    assert np.abs(np.array(finding.units) - exact).max() < 1
+    assert finding.units[CLASSES.index(finding.prediction)] == max(finding.units)
+
+
+@pytest.mark.parametrize(
+    ("p_tb", "score"),
+    [
+        (0.1234, "12.3"),
+        (0.1235, "12.4"),  # 12.35 lies half way: 12.4 is even
+        (0.1225, "12.2"),  # 12.25 lies half way: 12.2 is even
+        (0.1226, "12.3"),
+        (0.0005, "0.0"),
+        (0.9995, "100.0"),
+    ],
+)
+def test_scores_round_half_to_even(p_tb: float, score: str) -> None:
+    rest = 1 - p_tb
+    finding = to_finding(logits_of(rest / 2, rest / 4, rest / 4, p_tb), CARD)
+    # Rounding logits to 1e-4 moves a probability by less than half a unit here.
+    assert finding.units[3] == round(p_tb * 10_000)
+    assert finding.tb_score == Decimal(score)
+
+
+def test_largest_remainder_by_hand() -> None:
+    # Thirds: 3333.33 each leaves one unit, which goes to the first of equals.
+    finding = to_finding(np.array([1.0, 1.0, 1.0, -60.0]), CARD)
+    assert finding.units == (3334, 3333, 3333, 0)
+
+
+def test_of_equal_classes_the_more_urgent_is_predicted() -> None:
+    assert to_finding(np.zeros(4, dtype=np.float32), CARD).prediction == "tuberculosis"
+    assert to_finding(np.array([2.0, 2.0, 2.0, 0.0]), CARD).prediction in ("normal", "covid19")
+    assert to_finding(np.array([1.0, 1.0, 0.0, -9.0]), CARD).prediction == "pneumonia"
+
+
+def test_logits_that_differ_below_the_rounding_print_alike() -> None:
+    one = np.array([1.0, 0.5, -0.25, 0.125])
+    assert to_finding(one, CARD) == to_finding(one + 2e-5, CARD)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_means_nothing_is_an_error(bad: float) -> None:
+    with pytest.raises(ModelError, match="not a number"):
+        to_finding(np.array([0, 0, 0, bad], dtype=np.float32), CARD)

@@ -1,0 +1,130 @@
+"""Model files: the card is found, hashed around and replaced without the onnx library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_infer.errors import ModelError
+from edge_infer.model.model_card import CARD_KEY
+from edge_infer.model.model_file import (
+    hash_without_card,
+    load_model_file,
+    read_card_text,
+    with_card,
+)
+
+TINY = Path(__file__).with_name("tiny.onnx")
+DATA = TINY.read_bytes()
+
+
+def test_the_onnx_library_reads_the_same_card() -> None:
+    properties = {p.key: p.value for p in onnx.load_from_string(DATA).metadata_props}
+    assert properties[CARD_KEY] == read_card_text(DATA)
+
+
+def test_a_card_written_by_the_onnx_library_is_read() -> None:
+    model = onnx.load_from_string(DATA)
+    onnx.helper.set_model_props(model, {"a": "b", CARD_KEY: "한국어", "z": ""})
+    data = model.SerializeToString()
+    assert read_card_text(data) == "한국어"
+    onnx.checker.check_model(onnx.load_from_string(with_card(data, "other")))
+
+
+def test_replacing_a_card_changes_nothing_else() -> None:
+    digest = hash_without_card(DATA)
+    other = with_card(DATA, "x" * 300)
+    assert hash_without_card(other) == digest
+    assert read_card_text(other) == "x" * 300
+    text = read_card_text(DATA)
+    assert text is not None
+    assert with_card(with_card(other, "y"), text) == with_card(DATA, text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
+def test_any_changed_byte_is_noticed(
+    tmp_path_factory: pytest.TempPathFactory, at: int, by: int
+) -> None:
+    damaged = bytearray(DATA)
+    damaged[at] = (damaged[at] + by) % 256
+    path = tmp_path_factory.mktemp("m") / "damaged.onnx"
+    path.write_bytes(bytes(damaged))
+    original = load_model_file(TINY)
+    try:
+        loaded = load_model_file(path)
+    except ModelError:
+        return
+    # Only the card's own text may differ, and then it is another valid card of the same graph.
+    assert loaded.card.model_sha256 == original.card.model_sha256
+    assert hash_without_card(bytes(damaged)) == original.card.model_sha256
+
+
+def nothing(path: Path) -> None:
+    assert not path.exists()
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def text(path: Path) -> None:
+    path.write_text("this is no model, it is a letter\n", encoding="utf-8")
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def half(path: Path) -> None:
+    path.write_bytes(DATA[: len(DATA) // 2])
+
+
+def without_card(path: Path) -> None:
+    model = onnx.load_from_string(DATA)
+    del model.metadata_props[:]
+    path.write_bytes(model.SerializeToString())
+
+
+def changed_weights(path: Path) -> None:
+    model = onnx.load_from_string(DATA)
+    model.graph.name = "changed"
+    path.write_bytes(model.SerializeToString())
+
+
+def broken_card(path: Path) -> None:
+    path.write_bytes(with_card(DATA, "{"))
+
+
+def future_card(path: Path) -> None:
+    card = read_card_text(DATA)
+    assert card is not None
+    path.write_bytes(with_card(DATA, card.replace('"schema": "1.0"', '"schema": "2.0"')))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (nothing, "cannot be read"),
+        (folder, "cannot be read"),
+        (text, "not an ONNX model"),
+        (empty, "not an ONNX model"),
+        (half, "not an ONNX model|no model card"),
+        (without_card, "has no model card: export it with cxr-export"),
+        (changed_weights, "was changed after its card was written"),
+        (broken_card, "card is damaged"),
+        (future_card, r"schema 2\.0, this program reads 1\.x"),
+    ],
+)
+def test_unusable_files_end_with_one_sentence(
+    make: Callable[[Path], None], sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    make(path)
+    with pytest.raises(ModelError, match=sentence):
+        load_model_file(path)
