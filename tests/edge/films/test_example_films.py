@@ -1,0 +1,47 @@
+"""The sample day reads whole; each file added to the bad day is refused with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_infer.errors import ImageError, ReasonCode
+from edge_infer.films.find_images import find_images
+from edge_infer.films.radiograph import read_radiograph
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+BAD = {
+    "90-truncated.dcm": ReasonCode.TRUNCATED,
+    "91-ct-slice.dcm": ReasonCode.OTHER_MODALITY,
+    "92-empty.dcm": ReasonCode.EMPTY_FILE,
+    "93-text.dcm": ReasonCode.NOT_AN_IMAGE,
+}
+
+
+def test_every_film_of_the_day_is_read_over_its_whole_range() -> None:
+    found = find_images([EXAMPLES / "day"])
+    assert (len(found.images), found.ignored) == (14, 0)
+    for image in found.images:
+        film = read_radiograph(image.path)
+        # Phantoms leave a little room at both ends; a wrong window or inversion would not.
+        assert film.pixels.min() < 7000, image.shown
+        assert film.pixels.max() > 62000, image.shown
+        neck, air = film.pixels[5, film.pixels.shape[1] // 2], film.pixels[5, 5]
+        assert neck > 3 * air, image.shown  # bones bright
+
+
+def test_the_bad_day_is_the_day_and_four_files_that_are_refused() -> None:
+    good = {image.shown for image in find_images([EXAMPLES / "day"]).images}
+    bad = {image.shown: image.path for image in find_images([EXAMPLES / "bad-day"]).images}
+    assert set(bad) == good | set(BAD)
+    for name, code in BAD.items():
+        with pytest.raises(ImageError) as caught:
+            read_radiograph(bad[name])
+        assert caught.value.code is code, name
+
+
+def test_the_examples_stay_small() -> None:
+    for folder in ("day", "bad-day"):
+        files = [path for path in (EXAMPLES / folder).rglob("*") if path.is_file()]
+        assert sum(path.stat().st_size for path in files) < 5_000_000
