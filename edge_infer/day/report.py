@@ -1,0 +1,239 @@
+"""Write a screened day as worklist.csv, worklist.json and report.html: all three, or none.
+
+worklist.csv has no date or time in it: the same folder, model and package versions give the same
+bytes, on every PC and in every locale. UTF-8 with BOM, comma, CRLF (RFC 4180), as Excel expects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from edge_infer.day.report_html import render_page
+from edge_infer.day.worklist import ScreenedDay, WorklistRow, count_decisions, count_reasons
+from edge_infer.errors import ReportError
+from edge_infer.model.card_json import to_plain
+
+SCHEMA: Final = "1.0"
+CSV_NAME, JSON_NAME, PAGE_NAME = "worklist.csv", "worklist.json", "report.html"
+COLUMNS: Final = (
+    "rank",
+    "status",
+    "path",
+    "decision",
+    "tb_score",
+    "prediction",
+    "p_normal",
+    "p_pneumonia",
+    "p_covid19",
+    "p_tuberculosis",
+    "reason",
+    "modality",
+    "view_position",
+    "study_instance_uid",
+    "sop_instance_uid",
+    "accession_number",
+    "model_name",
+    "model_version",
+    "reason_code",
+)
+PATIENT_COLUMNS: Final = ("patient_name", "patient_id", "patient_birth_date")
+"""Appended where the patient was asked for."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+
+
+def check_writable(folder: Path) -> None:
+    """Make `folder` and see that a list can be written there, before hours of screening.
+
+    Raises ReportError, also where an earlier list there is held open by another program.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = _beside(folder / "probe")
+        probe.write_bytes(b"")
+        probe.unlink()
+        for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
+            if (folder / name).exists():
+                # Excel on Windows refuses others the file it shows; opening changes nothing.
+                (folder / name).open("r+b").close()
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def write_report(day: ScreenedDay, folder: Path) -> None:
+    """Write the three files into `folder`, which exists.
+
+    Each is written whole beside its place and synced to the disk before the first one is put in
+    place. Raises ReportError; until the first is in place, an earlier list stays as it was.
+    """
+    # The CSV is put in place first: it is the one that a spreadsheet may hold open.
+    contents: dict[str, Iterable[str]] = {
+        CSV_NAME: [to_csv(day)],
+        JSON_NAME: [to_json(day)],
+        PAGE_NAME: render_page(day),
+    }
+    waiting = {_beside(folder / name): folder / name for name in contents}
+    try:
+        for temporary, chunks in zip(waiting, contents.values(), strict=True):
+            _write_synced(temporary, chunks)
+        for temporary, place in waiting.items():
+            temporary.replace(place)
+        _sync_folder(folder)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    finally:
+        for temporary in waiting:
+            # What could not be written may not be removable either; the first error is told.
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def to_csv(day: ScreenedDay) -> str:
+    """Return the CSV's text with its BOM; a cell that would be a formula gets an apostrophe."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS + (PATIENT_COLUMNS if day.include_patient else ()))
+    for cells in _cells_of_rows(day):
+        writer.writerow([_disarm(str(cell)) for cell in cells.values()])
+    return "\ufeff" + text.getvalue()
+
+
+def to_json(day: ScreenedDay) -> str:
+    """Return the JSON's text: rows with the CSV's columns, exact text, null where unknown."""
+    counts = {
+        str(decision or "not_screened"): n for decision, n in count_decisions(day.rows).items()
+    }
+    plain = {
+        "schema": SCHEMA,
+        "generated_at": day.generated_at.isoformat(timespec="seconds"),
+        "package_version": day.package_version,
+        "model": {
+            "name": day.card.name,
+            "version": day.card.version,
+            "sha256": day.model_sha256,
+            "operating_points": to_plain(day.card.operating_points),
+        },
+        "complete": day.is_complete,
+        "counts": {
+            "files": day.due,
+            "rows": len(day.rows),
+            **counts,
+            "reasons": {str(code): n for code, n in count_reasons(day.rows).items()},
+            "ignored": day.ignored,
+        },
+        "unreadable_folders": list(day.unreadable_folders),
+        "rows": [
+            {name: _to_json_value(cell) for name, cell in cells.items()}
+            for cells in _cells_of_rows(day)
+        ],
+    }
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _cells_of_rows(day: ScreenedDay) -> Iterator[dict[str, int | str | Decimal]]:
+    """Yield each row's cells by column, in the order of the columns; unknown is an empty string."""
+    for rank, row in enumerate(day.rows, start=1):
+        cells: dict[str, int | str | Decimal] = dict.fromkeys(COLUMNS, "")
+        cells |= {
+            "rank": rank,
+            "status": row.status.value,
+            "path": row.path,
+            "decision": row.decision.value if row.decision else "",
+            "reason": row.reason,
+            "reason_code": row.reason_code.value if row.reason_code else "",
+            "model_name": day.card.name,
+            "model_version": day.card.version,
+        }
+        cells |= _cells_of_finding(row)
+        cells |= _cells_of_study(row, day.include_patient)
+        yield cells
+
+
+def _cells_of_finding(row: WorklistRow) -> dict[str, str | Decimal]:
+    if row.finding is None:
+        return {}
+    normal, pneumonia, covid19, tuberculosis = row.finding.probabilities
+    return {
+        "tb_score": row.finding.tb_score,
+        "prediction": row.finding.prediction,
+        "p_normal": normal,
+        "p_pneumonia": pneumonia,
+        "p_covid19": covid19,
+        "p_tuberculosis": tuberculosis,
+    }
+
+
+def _cells_of_study(row: WorklistRow, include_patient: bool) -> dict[str, str]:
+    cells = dict.fromkeys(PATIENT_COLUMNS, "") if include_patient else {}
+    if row.study is None:
+        return cells
+    cells |= {
+        "modality": row.study.modality,
+        "view_position": row.study.view_position,
+        "study_instance_uid": row.study.study_instance_uid,
+        "sop_instance_uid": row.study.sop_instance_uid,
+    }
+    if include_patient:
+        identity = row.study.identity
+        cells |= {
+            "accession_number": identity.accession_number,
+            "patient_name": identity.patient_name,
+            "patient_id": identity.patient_id,
+            "patient_birth_date": identity.patient_birth_date,
+        }
+    return cells
+
+
+def _disarm(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _to_json_value(cell: int | str | Decimal) -> Any:
+    if isinstance(cell, Decimal):
+        return float(cell)  # at most four decimals, so the shortest float prints the same number
+    return None if cell == "" else cell
+
+
+def _beside(place: Path) -> Path:
+    """Name the temporary file of `place`: in the same folder, so that replacing it is atomic."""
+    return place.with_name(f".{place.name}.{os.getpid()}.part")
+
+
+def _write_synced(path: Path, chunks: Iterable[str]) -> None:
+    with path.open("wb") as file:
+        for chunk in chunks:
+            # A lone surrogate (from a header that lies about its character set) becomes `\udc80`,
+            # which is JSON's own spelling of it and harmless elsewhere.
+            file.write(chunk.encode("utf-8", "backslashreplace"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # Windows opens no folders; NTFS keeps renames in its journal
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _cannot_write(folder: Path, error: OSError) -> ReportError:
+    named = error.filename2 or error.filename  # a rename names its target second
+    what = Path(named).name if named else ""
+    in_use = isinstance(error, PermissionError) and what in (CSV_NAME, JSON_NAME, PAGE_NAME)
+    todo = (
+        f"close {what} in the program that shows it and run again"
+        if in_use
+        else "free the disk or name another folder with --out"
+    )
+    why = error.strerror or type(error).__name__
+    return ReportError(f"The worklist cannot be written into {folder} ({why}): {todo}.")

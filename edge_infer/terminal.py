@@ -1,0 +1,81 @@
+"""What a person sees on the terminal: the progress line and, at the end, the result."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_infer.day.worklist import ScreenedDay
+
+_TOP = 5
+"""Films named in the summary; the rest are in the list."""
+_REDRAW_S = 0.2
+
+
+class Progress:
+    """One line on the terminal that says how far and how long; silent where nobody watches."""
+
+    def __init__(self, total: int, *, is_shown: bool) -> None:
+        self._total, self._is_shown = total, is_shown
+        self._done, self._width = 0, 0
+        self._start = self._drawn = time.monotonic()
+
+    def say(self, text: str) -> None:
+        if self._is_shown:
+            # Padded instead of erased: older Windows consoles print escape sequences as text.
+            typer.echo(f"\r{text:{self._width}}", err=True, nl=False)
+            self._width = len(text)
+
+    def advance(self) -> None:
+        now = time.monotonic()
+        if self._done == 0:
+            self._start = now  # the first film pays for starting the workers
+        self._done += 1
+        if now - self._drawn < _REDRAW_S or self._done < 2:
+            return
+        self._drawn = now
+        left = (now - self._start) / (self._done - 1) * (self._total - self._done)
+        self.say(f"{self._done} of {self._total} films, about {_in_words(left)} left")
+
+    def end(self) -> None:
+        self.say("")
+        self.say("\r")
+
+
+def summarise(day: ScreenedDay, folder: Path) -> list[str]:
+    """Return the lines of the result; paths, as in the list, but never who a film is of."""
+    from edge_infer.day.report import CSV_NAME, PAGE_NAME
+    from edge_infer.day.worklist import Decision, count_decisions, count_reasons
+
+    counts = count_decisions(day.rows)
+    screened = len(day.rows) - counts[None]
+    lines = [f"{screened} of {day.due} screened with {day.card.name} {day.card.version}."]
+    for decision, count in counts.items():
+        lines.append(f"  {decision or 'not screened':13}{count:6}")
+        if decision is None:
+            reasons = count_reasons(day.rows).items()
+            lines += [f"    {code.replace('_', ' '):17}{number:6}" for code, number in reasons]
+    referred = [row for row in day.rows if row.decision is Decision.REFER_TB]
+    if referred:
+        lines.append("First in line, by TB score:")
+    for row in referred[:_TOP]:
+        assert row.finding is not None, "a referred film has a finding"
+        lines.append(f"  {row.finding.tb_score:>5}  {printable(row.path)}")
+    if day.rows:
+        lines.append(f"List: {folder / CSV_NAME}")
+        lines.append(f"Page: {folder / PAGE_NAME}")
+    lines.append("Research use only: not a diagnosis.")
+    return lines
+
+
+def printable(text: str) -> str:
+    """Replace what could command a terminal; file names may hold escape sequences."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
