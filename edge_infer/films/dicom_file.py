@@ -108,7 +108,8 @@ def _parse_header(file: BinaryIO) -> DicomFile:
     meta, _ = _read_elements(file, TransferSyntax.EXPLICIT_LITTLE, _is_past_file_meta)
     syntax_uid = DicomElements(meta).text("TransferSyntaxUID")
     syntax = TransferSyntax.find(syntax_uid) if syntax_uid else _guess_syntax(file)
-    stream = _inflate(file) if syntax.encoding is Encoding.DEFLATED else file
+    # A stream cut while deflated still gives its header; its pixels will be found missing.
+    stream, is_whole = _inflate(file) if syntax.encoding is Encoding.DEFLATED else (file, True)
     dataset, is_cut = _read_elements(stream, syntax, lambda tag, _vr, _length: tag in _PIXEL_TAGS)
     return DicomFile(
         elements=DicomElements(dataset),
@@ -116,7 +117,7 @@ def _parse_header(file: BinaryIO) -> DicomFile:
         syntax_uid=syntax_uid,
         stream=stream,
         is_implicit=bool(dataset.original_encoding[0]),
-        is_cut=is_cut,
+        is_cut=is_cut or (not is_whole and _is_at_end(stream)),
     )
 
 
@@ -129,10 +130,14 @@ def _read_elements(
     dataset = read_dataset(
         cast(BinaryIO, watched), syntax.is_implicit, syntax.is_little_endian, stop_when=stop_when
     )
+    return dataset, watched.is_cut and _is_at_end(stream)
+
+
+def _is_at_end(stream: BinaryIO) -> bool:
     start = stream.tell()
     is_at_end = not stream.read(1)
     stream.seek(start)
-    return dataset, watched.is_cut and is_at_end
+    return is_at_end
 
 
 def _is_past_file_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -150,8 +155,11 @@ def _guess_syntax(file: BinaryIO) -> TransferSyntax:
     return TransferSyntax.EXPLICIT_LITTLE if little <= big else TransferSyntax.EXPLICIT_BIG
 
 
-def _inflate(file: BinaryIO) -> BinaryIO:
-    """Inflate the rest of the file into memory, refusing more than MAX_INFLATED_BYTES."""
+def _inflate(file: BinaryIO) -> tuple[BinaryIO, bool]:
+    """Inflate the rest of the file into memory, and say whether it was all there.
+
+    Raises UnsupportedImage TOO_LARGE beyond MAX_INFLATED_BYTES, UnreadableImage DAMAGED.
+    """
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     inflated = io.BytesIO()
     try:
@@ -166,12 +174,8 @@ def _inflate(file: BinaryIO) -> BinaryIO:
                 compressed = inflater.unconsumed_tail
     except zlib.error as error:
         raise _damaged() from error
-    if not inflater.eof:
-        raise UnreadableImage(
-            "The file is cut off: its compressed content ends too early.", ReasonCode.TRUNCATED
-        )
     inflated.seek(0)
-    return inflated
+    return inflated, inflater.eof
 
 
 def _cannot_open(error: OSError) -> UnreadableImage:

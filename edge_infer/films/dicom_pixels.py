@@ -18,6 +18,10 @@ from edge_infer.films.dicom_pixel_data import (
 from edge_infer.films.dicom_rle import decode_rle
 from edge_infer.films.dicom_syntax import Encoding
 
+_TOLERATED_SHARE = 0.01
+"""Of pixels beyond BitsStored by more than a sixteenth of its range, above which the codestream's
+precision is believed. One pixel (a marker) must not change the grey of all others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PixelFormat:
@@ -178,29 +182,31 @@ def _read_codestream(pixel_data: PixelData, pixel_format: PixelFormat) -> Stored
     # states a sign.
     is_signed = pixel_format.is_signed if stream.is_signed is None else stream.is_signed
     values = decoded.view(np.uint8 if decoded.dtype.itemsize == 1 else np.uint16)
-    bits = _agree_on_bits(values, stream.bits, pixel_format.bits_stored, is_signed=is_signed)
+    bits = stream.bits
+    if pixel_format.bits_stored < bits:
+        narrow = _narrow(values, bits, pixel_format.bits_stored, is_signed=is_signed)
+        values, bits = (values, bits) if narrow is None else (narrow, pixel_format.bits_stored)
     if bits < 8 * values.dtype.itemsize:
         values = values & values.dtype.type((1 << bits) - 1)
     return StoredPixels(patterns=values, bits=bits, is_signed=is_signed)
 
 
-def _agree_on_bits(
+def _narrow(
     values: NDArray[np.uint8 | np.uint16], precision: int, stored: int, *, is_signed: bool
-) -> int:
-    """Return the codestream's precision, or BitsStored where that is narrower and suffices.
+) -> NDArray[np.uint16] | None:
+    """Return the patterns cut to `stored` bits, or None where the film needs the precision.
 
-    Encoders often write 12-bit films as 16-bit lossless codestreams; taking 16 there would show
-    the film at a sixteenth of its brightness. A value that needs more bits proves the header wrong.
+    Encoders often write 12-bit films as 16-bit codestreams; taking 16 bits there would show the
+    film at a sixteenth of its brightness. Lossy ones overshoot BitsStored by a few steps, so values
+    are clipped; only many and clearly beyond it prove the header wrong.
     """
-    if stored >= precision:
-        return precision
-    excess = values >> values.dtype.type(stored)
-    if not excess.any():
-        return stored
+    numbers = values.astype(np.int32) & ((1 << precision) - 1)
+    lowest, highest = 0, (1 << stored) - 1
     if is_signed:
-        ones = (1 << (precision - stored)) - 1
-        negative = (values >> values.dtype.type(stored - 1)) & 1 == 1
-        excess &= values.dtype.type(ones)
-        if np.array_equal(excess, np.where(negative, ones, 0)):
-            return stored
-    return precision
+        numbers -= (numbers >> (precision - 1)) << precision
+        lowest, highest = -(1 << (stored - 1)), (1 << (stored - 1)) - 1
+    clipped = np.clip(numbers, lowest, highest)
+    far = np.abs(clipped - numbers) > 1 << max(0, stored - 4)
+    if np.count_nonzero(far) > _TOLERATED_SHARE * numbers.size:
+        return None
+    return (clipped & ((1 << stored) - 1)).astype(np.uint16)
