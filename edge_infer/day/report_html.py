@@ -88,8 +88,15 @@ def _screened(rank: int, row: WorklistRow, words: GroupWords, day: ScreenedDay) 
         words=words,
         score=row.finding.tb_score,
         threshold=f"{day.card.operating_points.refer_tb.threshold:.1f}",
-        prediction=CLASS_WORDS[row.finding.prediction],
+        prediction=CLASS_WORDS[row.finding.prediction] + _why_abnormal(row),
     )
+
+
+def _why_abnormal(row: WorklistRow) -> str:
+    """Explain a film that is `abnormal` although its likeliest class may be normal."""
+    if row.decision is not Decision.ABNORMAL or row.finding is None:
+        return ""
+    return f'<span class="facts">abnormal score {row.finding.abnormal_tenths / 10:.1f}</span>'
 
 
 def _refused(rank: int, row: WorklistRow, words: GroupWords) -> str:
@@ -130,7 +137,7 @@ def _about(day: ScreenedDay) -> str:
         intended=escape(card.intended_use),
         age=card.min_age_years,
         thresholds=_threshold("Refer for TB", "TB score", points.refer_tb)
-        + _threshold("Abnormal", "100 minus normal score", points.abnormal),
+        + _threshold("Abnormal", "abnormal score", points.abnormal),
         populations=" ".join(
             f"<p>{name}: chosen on {escape(point.population)}.</p>"
             for name, point in (("Refer for TB", points.refer_tb), ("Abnormal", points.abnormal))
@@ -218,7 +225,7 @@ _SCREENED_HEAD = """\
 <colgroup><col class="c-rank"><col class="c-picture"><col><col class="c-decision">
 <col class="c-score"><col class="c-class"></colgroup>
 <thead><tr><th scope="col">No.</th><th scope="col">Picture</th><th scope="col">Film</th>
-<th scope="col">Decision</th><th scope="col">TB score, 0 to 100</th>
+<th scope="col">Decision</th><th scope="col">TB score (0–100)</th>
 <th scope="col">Likeliest class</th></tr></thead>
 """
 
@@ -254,7 +261,7 @@ _ABOUT = """\
 <h2>How this list was made</h2>
 <p>Model <strong>{name} {version}</strong>, cxr-edge {package}, {generated}.
 SHA-256 of the model file: <code>{sha256}</code></p>
-<p>{intended} For people of {age} years and older.</p>
+<p>{intended} Films known to be of people under {age} years are not screened.</p>
 <h3>Thresholds and how they were chosen</h3>
 <table class="thresholds">
 <thead><tr><th scope="col">Decision</th><th scope="col">Taken at</th>
@@ -265,9 +272,11 @@ SHA-256 of the model file: <code>{sha256}</code></p>
 {thresholds}</tbody>
 </table>
 {populations}
-<p>Films from other machines and other patients score differently: check the thresholds against
-your own confirmed cases before you rely on them. A film whose likeliest class is tuberculosis is
+<p>The TB score grows with the model's share for tuberculosis, the abnormal score with its share for
+everything but normal; both run from 0 to 100. A film whose likeliest class is tuberculosis is
 referred, and one whose likeliest class is not normal is never clear, whatever the thresholds.</p>
+<p>Films from other machines and other patients score differently: check the thresholds against
+your own confirmed cases before you rely on them.</p>
 <p class="small">The line on a score's bar is the threshold. Pictures are reduced; do not read them.
 File paths are shown so that the film can be found.</p>
 </footer>

@@ -32,7 +32,7 @@ WORDS: Final[dict[Decision | None, GroupWords]] = {
         key="abnormal",
         label="Abnormal",
         heading="Abnormal: a doctor looks",
-        meaning="A class other than normal is likely, but the TB threshold was not reached.",
+        meaning="The film may not be normal; the TB threshold was not reached.",
         todo="Show these films to a doctor today.",
     ),
     Decision.UNCERTAIN: GroupWords(
