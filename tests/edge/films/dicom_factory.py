@@ -28,6 +28,15 @@ HTJ2K_LOSSLESS, HTJ2K_RPCL = "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202
 HTJ2K = "1.2.840.10008.1.2.4.203"
 
 CR_CLASS = "1.2.840.10008.5.1.4.1.1.1"
+IDENTITY = {
+    "AccessionNumber": "ACC-77001",
+    "PatientName": "MUSTERFRAU^ERIKA",
+    "PatientID": "ID-990011",
+    "PatientBirthDate": "20100704",
+    "StudyDate": "20160402",
+}
+"""Who nobody may read about in a message."""
+
 ROWS, COLUMNS = 128, 160
 """Of `bands`: the smallest side that is screened, and not square."""
 
