@@ -92,7 +92,12 @@ def wilson_interval(successes: int, n: int) -> Interval:
     share, z2 = successes / n, _Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return Interval(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
+    # At 0 and n the bounds are exactly 0 and 1; the formula misses them by a rounding error.
+    return Interval(
+        value=share,
+        low=centre - half if successes else 0.0,
+        high=centre + half if successes < n else 1.0,
+    )
 
 
 def group_bootstrap(
