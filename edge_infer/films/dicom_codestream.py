@@ -21,8 +21,8 @@ from edge_infer.films.dicom_syntax import Encoding
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """SOF0..SOF15 without DHT, JPG and DAC, and SOF55 of JPEG-LS."""
 _END = b"\xff\xd9"
-"""EOI and EOC. Cut streams decode to a film that is grey or black below the cut, without a word
-from libjpeg and OpenJPH; inside the entropy-coded data this pair cannot occur."""
+"""EOI and EOC. libjpeg decodes a cut stream to a film that is grey below the cut, without a word;
+inside the entropy-coded data this pair cannot occur."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +41,8 @@ class Codestream:
 def describe_codestream(data: bytes, encoding: Encoding) -> Codestream:
     """Read size, samples, precision and sign; raises UnreadableImage DAMAGED or NO_DECODER."""
     try:
-        if encoding in (Encoding.JPEG_2000, Encoding.HTJ2K):
-            stream = _describe_jpeg_2000(data)
-        else:
-            stream = _describe_jpeg(data)
+        is_jpeg_2000 = encoding is Encoding.JPEG_2000
+        stream = _describe_jpeg_2000(data) if is_jpeg_2000 else _describe_jpeg(data)
     except (struct.error, IndexError, ValueError) as error:
         raise _damaged() from error
     if not 2 <= stream.bits <= 16 or stream.samples not in (1, 3):
@@ -84,9 +82,9 @@ def _decoder(
     if encoding is Encoding.JPEG_LS:
         return imagecodecs.jpegls_decode
     if encoding is Encoding.JPEG_2000:
+        # OpenJPEG for HTJ2K too, although `htj2k_decode` takes half the time: the latter prints the
+        # errors of damaged streams to stderr and returns what lay in memory as the picture.
         return imagecodecs.jpeg2k_decode
-    if encoding is Encoding.HTJ2K:
-        return imagecodecs.htj2k_decode
     if is_rgb and b"JFIF" not in data[:64] and b"Adobe" not in data[:64]:
         # Without a marker libjpeg takes three components for YCbCr.
         return lambda stream: imagecodecs.jpeg8_decode(

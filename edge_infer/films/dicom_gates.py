@@ -59,6 +59,7 @@ _VIEW_TEXTS = (
     "ProtocolName",
     "AcquisitionDeviceProcessingDescription",
     "PerformedProcedureStepDescription",
+    "BodyPartExamined",
 )
 """Texts of one series: a StudyDescription 'chest PA and lateral' speaks of two films."""
 

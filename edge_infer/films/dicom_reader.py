@@ -82,7 +82,7 @@ def _read_grey(film: DicomFile) -> NDArray[np.uint16]:
     pixel_format = describe_pixels(film.elements)
     stored = read_pixels(pixel_data, pixel_format)
     if stored.patterns.ndim == 3:
-        is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000, Encoding.HTJ2K)
+        is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000)
         stored = merge_channels(stored, pixel_format.photometric, is_decoded=is_decoded)
     if pixel_format.photometric == "PALETTE COLOR":
         table = build_palette_table(film.elements, stored)

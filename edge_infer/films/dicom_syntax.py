@@ -15,7 +15,7 @@ class Encoding(Enum):
     """Baseline, extended and lossless: one decoder reads all three."""
     JPEG_LS = auto()
     JPEG_2000 = auto()
-    HTJ2K = auto()
+    """With HTJ2K, which is its Part 15."""
     UNKNOWN = auto()
 
 
@@ -35,9 +35,9 @@ class TransferSyntax(Enum):
     JPEG_LS_NEAR_LOSSLESS = ("1.2.840.10008.1.2.4.81", Encoding.JPEG_LS, False, True)
     JPEG_2000_LOSSLESS = ("1.2.840.10008.1.2.4.90", Encoding.JPEG_2000, False, True)
     JPEG_2000 = ("1.2.840.10008.1.2.4.91", Encoding.JPEG_2000, False, True)
-    HTJ2K_LOSSLESS = ("1.2.840.10008.1.2.4.201", Encoding.HTJ2K, False, True)
-    HTJ2K_LOSSLESS_RPCL = ("1.2.840.10008.1.2.4.202", Encoding.HTJ2K, False, True)
-    HTJ2K = ("1.2.840.10008.1.2.4.203", Encoding.HTJ2K, False, True)
+    HTJ2K_LOSSLESS = ("1.2.840.10008.1.2.4.201", Encoding.JPEG_2000, False, True)
+    HTJ2K_LOSSLESS_RPCL = ("1.2.840.10008.1.2.4.202", Encoding.JPEG_2000, False, True)
+    HTJ2K = ("1.2.840.10008.1.2.4.203", Encoding.JPEG_2000, False, True)
 
     UNKNOWN = ("", Encoding.UNKNOWN, False, True)
     """Any other: the header can be read (all others are explicit little endian), pixels cannot."""

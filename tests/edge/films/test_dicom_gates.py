@@ -134,6 +134,11 @@ REFUSED: dict[str, tuple[dict[str, Any], ReasonCode, str]] = {
         ReasonCode.LATERAL_VIEW,
         "'側面'",
     ),
+    "lateral in the body part": (
+        {"ViewPosition": None, "BodyPartExamined": "CHEST_LAT"},
+        ReasonCode.LATERAL_VIEW,
+        "BodyPartExamined (0018,0015) says 'lat'",
+    ),
     "view code": (
         {"ViewPosition": None, "ViewCodeSequence": make_code("left lateral")},
         ReasonCode.LATERAL_VIEW,
