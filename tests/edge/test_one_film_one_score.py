@@ -1,4 +1,4 @@
-"""All copies of one film get nearly one score from the bundled model, whatever the file's syntax."""
+"""All copies of one film get nearly one score from the bundled model, whatever the syntax."""
 
 from __future__ import annotations
 

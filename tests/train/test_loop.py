@@ -185,6 +185,29 @@ def test_extra_data_of_a_held_out_patient_is_refused(tmp_path: Path) -> None:
         fit_run(config(), data, tmp_path / "run", extra=(extra,), cache=tmp_path / "cache")
 
 
+def test_a_training_begins_with_another_runs_weights(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    settings = config(stages=[{"size": 32, "epochs": 2}])
+    fit_run(settings, data, tmp_path / "first", cache=tmp_path / "cache")
+    still = config(
+        stages=[{"size": 32, "epochs": 1}], learning_rate=1e-12, weight_decay=0.0, ema_decay=0.0
+    )
+    fit_run(
+        still, data, tmp_path / "second", start_from=tmp_path / "first", cache=tmp_path / "cache"
+    )
+    one, other = load_run(tmp_path / "first"), load_run(tmp_path / "second")
+    torch.testing.assert_close(one.network.cam.weight, other.network.cam.weight)
+    assert other.facts["started_from"] == str(tmp_path / "first")
+    with pytest.raises(ConfigError, match="holds a cnn5, the settings ask for resnet18"):
+        fit_run(
+            config(arch="resnet18"),
+            data,
+            tmp_path / "third",
+            start_from=tmp_path / "first",
+            cache=tmp_path / "cache",
+        )
+
+
 def test_missing_class_is_refused_before_any_work(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     for path in (data / "val" / "tuberculosis").iterdir():

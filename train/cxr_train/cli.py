@@ -54,6 +54,9 @@ def fit(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on exactly where --out stopped.")
     ] = False,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Run folder whose best weights to begin with.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
     ] = None,
@@ -75,7 +78,15 @@ def fit(
         side = size if size is not None else settings.get("input_size", 224)
         settings["input_size"] = side
         settings["stages"] = [{"size": side, "epochs": epochs if epochs is not None else 20}]
-    fit_run(make_config(settings), data, out, extra=tuple(extra or ()), resume=resume, cache=cache)
+    fit_run(
+        make_config(settings),
+        data,
+        out,
+        extra=tuple(extra or ()),
+        resume=resume,
+        start_from=start_from,
+        cache=cache,
+    )
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from cxr_train.errors import ConfigError, DataError
 from cxr_train.loop import EpochRecord, TrainState, predict, train
 from cxr_train.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.metrics import accuracy, class_scores, confusion_matrix, macro_f1
+from cxr_train.network import CamNetwork
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import CLASSES
 
@@ -30,9 +31,13 @@ def fit_run(
     *,
     extra: Sequence[Path] = (),
     resume: bool = False,
+    start_from: Path | None = None,
     cache: Path | None = None,
 ) -> None:
-    """Train on the train split of `data` (and of `extra`), choose on its val split."""
+    """Train on the train split of `data` (and of `extra`), choose on its val split.
+
+    `start_from` is a run folder whose best weights this training begins with.
+    """
     import torch
 
     examples = read_data(data)
@@ -40,6 +45,7 @@ def fit_run(
     val_examples = select(examples, "val")
     for split in ("train", "val"):
         require_every_class(examples, split)
+    start = _load_start(start_from, config) if start_from else None
     _prepare_folder(out, resume=resume)
     train_set = _load(train_examples, round(config.input_size * CACHE_MARGIN), "train", cache)
     val_set = _load(val_examples, config.input_size, "val", cache)
@@ -48,6 +54,7 @@ def fit_run(
         "config": config.to_dict(),
         "data": str(data.absolute()),
         "extra": [str(path.absolute()) for path in extra],
+        "started_from": str(start_from.absolute()) if start_from else None,
         "fingerprint": fingerprint([*train_examples, *val_examples]),
         "train_images": len(train_set.examples),
         "val_images": len(val_set.examples),
@@ -57,7 +64,15 @@ def fit_run(
         "device": "cuda" if torch.cuda.is_available() else "cpu",
     }
     write_json(facts, out / RUN_FILE)
-    state = train(config, train_set, val_set, out, resume=resume, report=_epoch_printer(config))
+    state = train(
+        config,
+        train_set,
+        val_set,
+        out,
+        resume=resume,
+        start=start,
+        report=_epoch_printer(config),
+    )
     facts |= _measure(config, state, val_set, out)
     write_json(facts, out / RUN_FILE)
     _print_result(facts, out)
@@ -75,6 +90,15 @@ def _read_extra(extra: Sequence[Path], examples: Sequence[Example]) -> tuple[Exa
                 )
             added.append(example)
     return tuple(added)
+
+
+def _load_start(folder: Path, config: TrainConfig) -> CamNetwork:
+    run = load_run(folder)
+    if run.config.arch != config.arch:
+        raise ConfigError(
+            f"{folder} holds a {run.config.arch}, the settings ask for {config.arch}."
+        )
+    return run.network
 
 
 def _prepare_folder(out: Path, *, resume: bool) -> None:

@@ -68,11 +68,15 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    start: CamNetwork | None = None,
     report: Callable[[EpochRecord], None],
 ) -> TrainState:
-    """Train until the stages end or validation macro-F1 stops rising; best weights go to `out`."""
+    """Train until the stages end or validation macro-F1 stops rising; best weights go to `out`.
+
+    `start` gives the first weights, of the same architecture, instead of random ones.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    state = start_state(config, device)
+    state = start_state(config, device, start)
     if resume and (out / LAST_FILE).is_file():
         restore_state(state, config, out / LAST_FILE)
     weights = sampling_weights(train_set.examples, config.balance, config.balance_power)
@@ -94,10 +98,14 @@ def train(
     return state
 
 
-def start_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """Build network, weight average and optimizer from the seed."""
+def start_state(
+    config: TrainConfig, device: torch.device, start: CamNetwork | None = None
+) -> TrainState:
+    """Build network, weight average and optimizer from the seed, or from `start`'s weights."""
     torch.manual_seed(config.seed)
     network = build_network(config.arch, pretrained=config.pretrained)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=_follow(config.ema_decay), use_buffers=True)
     # Biases and batch norm are not pulled to zero: a weight decay there only costs accuracy.
