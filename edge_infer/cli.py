@@ -172,7 +172,7 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
     for name in found.unreadable_folders:
         typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
     if not found.images:
-        passed = f" among {found.ignored} files" if found.ignored else ""
+        passed = f" (other files: {found.ignored})" if found.ignored else ""
         typer.echo(
             f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",
             err=True,

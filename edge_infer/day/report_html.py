@@ -74,7 +74,7 @@ def _section(
         head=_SCREENED_HEAD if is_screened else _REFUSED_HEAD,
     )
     for rank, row in group:
-        yield _screened(rank, row, words, day) if is_screened else _refused(rank, row, words)
+        yield _screened(rank, row, words, day) if is_screened else _refused(rank, row, words, day)
     yield "</tbody>\n</table>\n</section>\n"
 
 
@@ -84,7 +84,7 @@ def _screened(rank: int, row: WorklistRow, words: GroupWords, day: ScreenedDay) 
     return _SCREENED_ROW.format(
         rank=rank,
         picture=f'<img src="data:image/jpeg;base64,{picture}" alt="Film {rank}, small">',
-        film=_film(row),
+        film=_film(row, day.include_patient),
         words=words,
         score=row.finding.tb_score,
         threshold=f"{day.card.operating_points.refer_tb.threshold:.1f}",
@@ -99,31 +99,35 @@ def _why_abnormal(row: WorklistRow) -> str:
     return f'<span class="facts">abnormal score {row.finding.abnormal_tenths / 10:.1f}</span>'
 
 
-def _refused(rank: int, row: WorklistRow, words: GroupWords) -> str:
+def _refused(rank: int, row: WorklistRow, words: GroupWords, day: ScreenedDay) -> str:
     return _REFUSED_ROW.format(
         rank=rank,
-        film=_film(row),
+        film=_film(row, day.include_patient),
         words=words,
         status=STATUS_WORDS[row.status],
         reason=escape(row.reason),
     )
 
 
-def _film(row: WorklistRow) -> str:
+def _film(row: WorklistRow, include_patient: bool) -> str:
     """Show where the film lies, what its header says, and the patient where that was asked for."""
     path = PurePosixPath(row.path)
     folder = "" if path.parent == PurePosixPath() else f"{path.parent}/"
     # A name in another direction (or one that pretends) must not turn its surroundings round.
-    lines = [f"<bdi><small>{escape(folder)}</small>{escape(path.name)}</bdi>"]
+    shown = f"<bdi><small>{escape(folder)}</small>{escape(path.name)}</bdi>"
     if row.study is not None:
-        header = [row.study.modality, row.study.view_position]
-        who = row.study.identity
-        patient = [who.patient_name, who.patient_id, who.patient_birth_date, who.accession_number]
-        for facts in (header, patient):
-            if any(facts):
-                shown = " · ".join(f"<bdi>{escape(fact)}</bdi>" for fact in facts if fact)
-                lines.append(f'<span class="facts">{shown}</span>')
-    return "".join(lines)
+        shown += _facts(row.study.modality, row.study.view_position)
+        if include_patient:
+            who = row.study.identity
+            shown += _facts(
+                who.patient_name, who.patient_id, who.patient_birth_date, who.accession_number
+            )
+    return shown
+
+
+def _facts(*facts: str) -> str:
+    known = " · ".join(f"<bdi>{escape(fact)}</bdi>" for fact in facts if fact)
+    return f'<span class="facts">{known}</span>' if known else ""
 
 
 def _about(day: ScreenedDay) -> str:

@@ -1,0 +1,160 @@
+"""The flow: every file one row, a bad one too; bugs are raised; identity stays in the worker."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_infer import screen as screen_module
+from edge_infer.day.worklist import Status, WorklistRow
+from edge_infer.errors import ImageError, ModelError, ReasonCode, UnreadableImage
+from edge_infer.films.find_images import FoundImage, find_images
+from edge_infer.model.classifier import Classifier
+from edge_infer.model.model_file import load_model_file, with_card
+from edge_infer.screen import PreparedFilm, open_model, prepare_film, screen
+from tests.edge.day.made_day import TINY
+from tests.edge.films.dicom_factory import bands, make_dicom
+from tests.edge.made_films import PATIENT, png
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Classifier:
+    return open_model(TINY)
+
+
+def run_here(
+    work: Callable[[Path], Any], paths: Sequence[Path], *, workers: int
+) -> Iterator[tuple[int, Any]]:
+    """Stand in for `run_isolated` in this process, last file first: starting workers takes long."""
+    assert workers > 0
+    for index in reversed(range(len(paths))):
+        try:
+            yield index, work(paths[index])
+        except ImageError as error:
+            yield index, error
+
+
+def screen_here(folder: Path, classifier: Classifier) -> list[WorklistRow]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(screen_module, "run_isolated", run_here)
+        return list(screen(find_images([folder]).images, classifier, workers=1))
+
+
+CONTENTS = st.one_of(
+    st.binary(max_size=60),
+    st.integers(0, 3).map(png),
+    st.tuples(st.integers(0, 3), st.integers(1, 900)).map(lambda cut: png(cut[0])[: cut[1]]),
+    st.just(make_dicom(bands([0, 99], "u1"), Modality="CT")),
+)
+NAMES = st.text(st.sampled_from("abX_= -가\u202e"), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(NAMES, CONTENTS, max_size=6))
+def test_every_file_has_exactly_one_row(tiny: Classifier, contents: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            (Path(folder) / f"{name}.png").write_bytes(content)
+        rows = screen_here(Path(folder), tiny)
+    assert sorted(row.path for row in rows) == sorted(f"{name}.png" for name in contents)
+    for row in rows:
+        is_screened = row.status is Status.SCREENED
+        assert (row.finding is not None) == (row.decision is not None) == is_screened
+        assert bool(row.thumbnail) == is_screened
+        assert bool(row.reason) == (row.reason_code is not None) == (not is_screened)
+
+
+def test_workers_read_and_this_process_scores(tmp_path: Path, tiny: Classifier) -> None:
+    (tmp_path / "a.png").write_bytes(png(1))
+    (tmp_path / "b.dcm").write_bytes(b"")
+    images = find_images([tmp_path]).images
+    rows = {row.path: row for row in screen(images, tiny, workers=2)}
+    alone = {row.path: row for row in screen_here(tmp_path, tiny)}
+    assert rows == alone
+    assert rows["a.png"].status is Status.SCREENED
+    assert rows["b.dcm"].reason_code is ReasonCode.EMPTY_FILE
+
+
+def test_a_lost_file_is_a_bug_and_never_a_shorter_list(
+    monkeypatch: pytest.MonkeyPatch, tiny: Classifier
+) -> None:
+    def lose(*_: object, **__: object) -> Iterator[tuple[int, Any]]:
+        yield 0, UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
+
+    monkeypatch.setattr(screen_module, "run_isolated", lose)
+    images = [FoundImage(Path(name), name) for name in ("a", "b")]
+    with pytest.raises(AssertionError, match="never came back"):
+        list(screen(images, tiny, workers=1))
+
+
+def test_our_own_bug_is_raised_and_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("ours")
+
+    (tmp_path / "a.png").write_bytes(png(1))
+    monkeypatch.setattr(screen_module, "to_model_input", broken)
+    with pytest.raises(ValueError, match="ours"):
+        prepare_film(tmp_path / "a.png", height=64, width=64, include_patient=False)
+
+
+def prepare_dicom(folder: Path, *, include_patient: bool, **elements: Any) -> PreparedFilm:
+    path = folder / "film.dcm"
+    path.write_bytes(make_dicom(bands([0, 40, 255, 90], "u1"), **PATIENT, **elements))
+    return prepare_film(path, height=64, width=64, include_patient=include_patient)
+
+
+def test_identity_leaves_the_worker_only_when_asked_for(tmp_path: Path) -> None:
+    silent = prepare_dicom(tmp_path, include_patient=False).study
+    assert silent.modality == "CR" and silent.study_instance_uid == "1.2.3"
+    assert not any(vars(silent.identity).values())
+    asked = prepare_dicom(tmp_path, include_patient=True).study.identity
+    assert asked.patient_name == "HONG^GILDONG" and asked.patient_id == "PID4711"
+    assert asked.patient_birth_date == "19700102" and asked.accession_number == "ACC0815"
+
+
+@pytest.mark.parametrize("include_patient", [False, True])
+def test_a_refusal_names_nobody_unless_asked(tmp_path: Path, include_patient: bool) -> None:
+    with pytest.raises(ImageError) as caught:
+        prepare_dicom(tmp_path, include_patient=include_patient, Modality="CT")
+    assert caught.value.study is not None
+    assert caught.value.study.modality == "CT"
+    assert bool(caught.value.study.identity.patient_name) == include_patient
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"), [(None, (64, 51)), (["2", "1"], (40, 64)), (["1", "2"], (64, 26))]
+)
+def test_a_thumbnail_has_the_film_s_proportions(
+    tmp_path: Path, aspect: list[str] | None, size: tuple[int, int]
+) -> None:
+    """128 rows of 160 columns; PixelAspectRatio is height to width (PS3.3 C.7.6.3.1.7)."""
+    film = prepare_dicom(tmp_path, include_patient=False, PixelAspectRatio=aspect)
+    picture = cv2.imdecode(np.frombuffer(film.thumbnail, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    assert (picture.shape[1], picture.shape[0]) == size
+
+
+def test_a_thumbnail_is_at_most_160_pixels(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(2, height=700, width=500))
+    film = prepare_film(tmp_path / "a.png", height=224, width=224, include_patient=False)
+    picture = cv2.imdecode(np.frombuffer(film.thumbnail, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None and picture.shape == (160, 114)
+    assert film.image.shape == (1, 224, 224)
+
+
+def test_a_pc_that_computes_other_scores_must_not_screen(tmp_path: Path) -> None:
+    file = load_model_file(TINY)
+    wrong = tuple(tuple(logit + 0.5 for logit in row) for row in file.card.self_test.logits)
+    card = replace(file.card, self_test=replace(file.card.self_test, logits=wrong))
+    (tmp_path / "other.onnx").write_bytes(with_card(file.data, card.to_json()))
+    with pytest.raises(ModelError, match=r"other scores on this PC .* off by 0\.5"):
+        open_model(tmp_path / "other.onnx")
