@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,28 +82,28 @@ def infer(
     line; 3: no usable model; 5: no film found; 6: cannot write; 130: interrupted, rows so far
     written.
     """
-    from edge_infer.day.report import check_writable, write_report
-    from edge_infer.day.worklist import exit_code
-    from edge_infer.screen import open_model
+    with _exit_when_interrupted():
+        from edge_infer.day.report import check_writable, write_report
+        from edge_infer.day.worklist import exit_code
+        from edge_infer.screen import open_model
 
-    folder = _choose_folder(inputs, out)
-    found = _find(inputs)
-    progress = Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty())
-    progress.say("Checking the model ...")
-    classifier = open_model(model)
-    check_writable(folder)
-    rows = _screen_until_interrupted(
-        found, classifier, progress, workers=workers, include_patient=include_patient
-    )
-    day = _to_day(found, rows, classifier, include_patient=include_patient)
-    if rows:
+        folder = _choose_folder(inputs, out)
+        found = _find(inputs)
+        with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as progress:
+            progress.say("Checking the model ...")
+            classifier = open_model(model)
+            check_writable(folder)
+            rows = _screen_until_interrupted(
+                found, classifier, progress, workers=workers, include_patient=include_patient
+            )
+        day = _to_day(found, rows, classifier, include_patient=include_patient)
         write_report(day, folder)
-    if not quiet:
-        typer.echo("\n".join(summarise(day, folder)))
-    if not day.is_complete:
-        typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
-        raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(exit_code(rows, found.unreadable_folders))
+        if not quiet:
+            typer.echo("\n".join(summarise(day, folder)))
+        if not day.is_complete:
+            typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
+            raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(exit_code(rows, found.unreadable_folders))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -117,8 +117,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CxrError as error:
         typer.echo(f"cxr-infer: {printable(str(error))}", err=True)
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+
+
+@contextmanager
+def _exit_when_interrupted() -> Iterator[None]:
+    """End with 130 wherever Control-C comes; left to Typer, older versions would end with 1."""
+    try:
+        yield
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        typer.echo("\nInterrupted: no new list was written.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
@@ -189,7 +197,7 @@ def _screen_until_interrupted(
     workers: int | None,
     include_patient: bool,
 ) -> list[WorklistRow]:
-    """Return the rows in order of completion; fewer than films after Control-C."""
+    """Return the rows in order of completion; after Control-C those there are, if any."""
     from edge_infer.screen import screen
 
     rows: list[WorklistRow] = []
@@ -205,9 +213,9 @@ def _screen_until_interrupted(
                 rows.append(row)
                 progress.advance()
     except KeyboardInterrupt:
-        pass  # the caller sees that rows are missing
-    finally:
-        progress.end()
+        if not rows:
+            raise
+        # Otherwise the caller sees that rows are missing.
     return rows
 
 

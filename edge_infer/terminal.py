@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import typer
 
@@ -24,6 +24,14 @@ class Progress:
         self._done, self._width = 0, 0
         self._start = self._drawn = time.monotonic()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Clear the line, for the result or the error that comes next."""
+        self.say("")
+        self.say("\r")
+
     def say(self, text: str) -> None:
         if self._is_shown:
             # Padded instead of erased: older Windows consoles print escape sequences as text.
@@ -40,10 +48,6 @@ class Progress:
         self._drawn = now
         left = (now - self._start) / (self._done - 1) * (self._total - self._done)
         self.say(f"{self._done} of {self._total} films, about {_in_words(left)} left")
-
-    def end(self) -> None:
-        self.say("")
-        self.say("\r")
 
 
 def summarise(day: ScreenedDay, folder: Path) -> list[str]:
@@ -65,11 +69,12 @@ def summarise(day: ScreenedDay, folder: Path) -> list[str]:
     for row in referred[:_TOP]:
         assert row.finding is not None, "a referred film has a finding"
         lines.append(f"  {row.finding.tb_score:>5}  {printable(row.path)}")
-    if day.rows:
-        lines.append(f"List: {folder / CSV_NAME}")
-        lines.append(f"Page: {folder / PAGE_NAME}")
-    lines.append("Research use only: not a diagnosis.")
-    return lines
+    return [
+        *lines,
+        f"List: {folder / CSV_NAME}",
+        f"Page: {folder / PAGE_NAME}",
+        "Research use only: not a diagnosis.",
+    ]
 
 
 def printable(text: str) -> str:

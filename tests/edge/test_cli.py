@@ -270,7 +270,8 @@ def test_an_interruption_before_the_first_row_keeps_the_earlier_list(
     (films.parent / "out").mkdir()
     (films.parent / "out" / "worklist.csv").write_text("this morning's", encoding="utf-8")
     monkeypatch.setattr("edge_infer.screen.screen", interrupted)
-    assert run(capsys, films, "--out", films.parent / "out", "--model", TINY).code == 130
+    ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
+    assert (ended.code, ended.out) == (130, "") and "no new list was written" in ended.err
     assert (films.parent / "out" / "worklist.csv").read_text("utf-8") == "this morning's"
 
 
@@ -325,10 +326,9 @@ def test_progress_tells_how_far_and_how_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal, "_REDRAW_S", 0.0)
-    progress = terminal.Progress(3, is_shown=True)
-    for _ in range(3):
-        progress.advance()
-    progress.end()
+    with terminal.Progress(3, is_shown=True) as progress:
+        for _ in range(3):
+            progress.advance()
     drawn = capsys.readouterr()
     assert drawn.out == ""
     assert "2 of 3 films, about 0 s left" in drawn.err
