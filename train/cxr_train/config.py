@@ -36,6 +36,8 @@ class Stage:
 
     size: int
     epochs: int
+    augment: Augment | None = None
+    """Instead of the training's own; milder at the end, for instance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +150,20 @@ def _check_type(key: str, value: Any, default: Any) -> Any:
     return value
 
 
+def _make_stage(size: int, epochs: int, augment: str | None = None) -> Stage:
+    if augment is None:
+        return Stage(size=size, epochs=epochs)
+    kind = _check_type("augment", augment, Augment.NONE)
+    return Stage(size=size, epochs=epochs, augment=kind)
+
+
 def _make_stages(value: Any) -> tuple[Stage, ...]:
     try:
-        stages = tuple(Stage(**stage) for stage in value)
+        stages = tuple(_make_stage(**stage) for stage in value)
     except TypeError as error:
-        raise ConfigError("'stages' must be a list of tables with size and epochs.") from error
+        raise ConfigError(
+            "'stages' must be a list of tables with size, epochs and perhaps augment."
+        ) from error
     if not all(type(s.size) is int and type(s.epochs) is int for s in stages):
         raise ConfigError("'stages': size and epochs must be whole numbers.")
     return stages

@@ -134,7 +134,8 @@ def run_epoch(
     """Train one epoch and measure the averaged weights on the validation films."""
     started = time.perf_counter()
     preparing = 0.0
-    size = config.stage_of(state.epoch).size
+    stage = config.stage_of(state.epoch)
+    size, augment = stage.size, stage.augment or config.augment
     generator = torch.Generator().manual_seed(config.seed * 100_003 + state.epoch)
     torch.manual_seed(config.seed * 100_003 + state.epoch)  # dropout and the like
     order = _draw(config, weights, generator)
@@ -147,7 +148,7 @@ def run_epoch(
         # Sorted indices read the memory-mapped array front to back; order in a batch is idle.
         indices = order[start : start + config.batch_size].sort().values
         batch = torch.from_numpy(train_set.pixels[indices.numpy()]).to(device)
-        pixels = augment_batch(batch, config.augment, size=size, generator=generator)
+        pixels = augment_batch(batch, augment, size=size, generator=generator)
         preparing += time.perf_counter() - began
         rate = learning_rate(config, state.step, steps_per_epoch=steps)
         losses.append(
