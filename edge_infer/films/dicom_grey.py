@@ -116,7 +116,7 @@ def _apply_modality(
     """Return the modality step's output with the lowest and highest value it can have."""
     if steps.modality_lut is not None:
         return steps.modality_lut.look_up(stored), 0.0, float(steps.modality_lut.highest)
-    values = stored * steps.slope + steps.intercept
+    values = np.asarray(stored * steps.slope + steps.intercept, dtype=np.float64)
     return values, float(values.min()), float(values.max())
 
 

@@ -23,7 +23,7 @@ class LookupTable:
     def look_up(self, values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the entry of each value."""
         index = np.clip(np.rint(values) - self.first, 0, self.entries.size - 1).astype(np.int64)
-        return self.entries[index].astype(np.float64)
+        return np.asarray(self.entries[index], dtype=np.float64)
 
 
 def read_lookup_table(

@@ -181,13 +181,15 @@ def _read_codestream(pixel_data: PixelData, pixel_format: PixelFormat) -> Stored
     # The codestream's sign and precision win over the header's (contract 2); only JPEG 2000
     # states a sign.
     is_signed = pixel_format.is_signed if stream.is_signed is None else stream.is_signed
-    values = decoded.view(np.uint8 if decoded.dtype.itemsize == 1 else np.uint16)
+    values: NDArray[np.uint8 | np.uint16] = decoded.view(
+        np.uint8 if decoded.dtype.itemsize == 1 else np.uint16
+    )
     bits = stream.bits
     if pixel_format.bits_stored < bits:
         narrow = _narrow(values, bits, pixel_format.bits_stored, is_signed=is_signed)
         values, bits = (values, bits) if narrow is None else (narrow, pixel_format.bits_stored)
     if bits < 8 * values.dtype.itemsize:
-        values = values & values.dtype.type((1 << bits) - 1)
+        values = np.asarray(values & values.dtype.type((1 << bits) - 1), dtype=values.dtype)
     return StoredPixels(patterns=values, bits=bits, is_signed=is_signed)
 
 
@@ -209,4 +211,4 @@ def _narrow(
     far = np.abs(clipped - numbers) > 1 << max(0, stored - 4)
     if np.count_nonzero(far) > _TOLERATED_SHARE * numbers.size:
         return None
-    return (clipped & ((1 << stored) - 1)).astype(np.uint16)
+    return np.asarray(clipped & ((1 << stored) - 1), dtype=np.uint16)

@@ -38,7 +38,7 @@ def decode_rle(
     if bytes_per_sample == 1:
         return planes[:, 0]
     high, low = planes[:, 0].astype(np.uint16), planes[:, 1]
-    return (high << 8) | low
+    return np.asarray((high << 8) | low, dtype=np.uint16)
 
 
 def _unpack(segment: bytes, size: int) -> NDArray[np.uint8]:

@@ -187,7 +187,9 @@ def _is_never_due(name: str) -> bool:
 
 
 def _name_claims(names: Sequence[str]) -> bool:
-    claims = any(Path(name).suffix.lower() in NAME_CLAIMS_IMAGE for name in names)
+    # Not Path.suffix: a file named just `.dcm` has none there, and is due a row all the same.
+    endings = (f".{name.lower().rpartition('.')[2]}" for name in names if "." in name)
+    claims = any(ending in NAME_CLAIMS_IMAGE for ending in endings)
     return claims and not any(_is_never_due(name) for name in names)
 
 
@@ -211,8 +213,15 @@ def _identity(path: Path) -> str:
 
 
 def _to_text(name: str) -> str:
-    """Write bytes that are no UTF-8 (and lone surrogates) as escapes, so the name can be stored."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return the name as text that can be stored, the same under every locale.
+
+    Where the locale is not UTF-8, Python hands UTF-8 names over as escaped bytes: they are read as
+    UTF-8 again. Bytes that are no UTF-8, and lone surrogates, are written as visible escapes.
+    """
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _make_unique(name: str, taken: set[str], *, keep_suffix: bool) -> str:

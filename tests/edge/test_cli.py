@@ -129,6 +129,8 @@ def test_the_csv_is_the_same_bytes_anywhere(day: ScreenedFolder, tmp_path: Path)
     again = run_apart(
         *(day.films, "--out", tmp_path / "o", "--model", TINY, "--workers", "1"),
         LC_ALL="C",
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
         PYTHONHASHSEED="7",
         PYTHONIOENCODING="ascii",
         TZ="Pacific/Kiritimati",

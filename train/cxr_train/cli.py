@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train chest X-ray classifiers. Research use only; not a medical device.",
 )
+INTERRUPTED = 130
 EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
     (ConfigError, 2),
     (DataError, 3),
@@ -78,15 +79,19 @@ def fit(
         side = size if size is not None else settings.get("input_size", 224)
         settings["input_size"] = side
         settings["stages"] = [{"size": side, "epochs": epochs if epochs is not None else 20}]
-    fit_run(
-        make_config(settings),
-        data,
-        out,
-        extra=tuple(extra or ()),
-        resume=resume,
-        start_from=start_from,
-        cache=cache,
-    )
+    try:
+        fit_run(
+            make_config(settings),
+            data,
+            out,
+            extra=tuple(extra or ()),
+            resume=resume,
+            start_from=start_from,
+            cache=cache,
+        )
+    except KeyboardInterrupt:
+        typer.echo("\nInterrupted: go on with --resume.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def main() -> None:
@@ -103,9 +108,6 @@ def main() -> None:
             f'cxr-train: {error.name} is missing: pip install "cxr-edge[train]"', file=sys.stderr
         )
         sys.exit(3)
-    except KeyboardInterrupt:
-        print("cxr-train: interrupted; go on with --resume", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
 
 
 if __name__ == "__main__":

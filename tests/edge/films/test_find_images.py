@@ -32,6 +32,7 @@ def shown(found: FoundImages) -> list[str]:
 def test_content_or_name_makes_a_row_and_the_rest_is_counted(tmp_path: Path) -> None:
     put(tmp_path / "a.dcm", b"")
     put(tmp_path / "b.PNG", TEXT)
+    put(tmp_path / ".dcm", TEXT)
     put(tmp_path / "c.IMA", TEXT)
     put(tmp_path / "export" / "1.2.840.113619.2", DICOM)
     put(tmp_path / "export" / "IM0001", DICOM)
@@ -42,6 +43,7 @@ def test_content_or_name_makes_a_row_and_the_rest_is_counted(tmp_path: Path) -> 
     put(tmp_path / "disc2" / "dicomdir", DICOM)
     found = find_images([tmp_path])
     assert shown(found) == [
+        ".dcm",
         "a.dcm",
         "b.PNG",
         "c.IMA",
