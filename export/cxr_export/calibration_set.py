@@ -11,7 +11,7 @@ from cxr_train.errors import DataError
 from cxr_train.manifest import Example
 
 CALIBRATION_IMAGES = 200
-"""Enough for MinMax and Percentile ranges; the calibrators keep all outputs in memory."""
+"""Enough for the ranges: the fallback methods, Percentile and Entropy, gain nothing from more."""
 
 
 def choose_calibration(
@@ -41,15 +41,18 @@ class CalibrationFilms:
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self._pixels = pixels
-        self._next = 0
+        self._next, self._end = 0, len(pixels)
+
+    def __len__(self) -> int:
+        return len(self._pixels)
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        """Return the next input, or None when all were given."""
-        if self._next == len(self._pixels):
+        """Return the next input, or None when all of the range were given."""
+        if self._next == self._end:
             return None
         self._next += 1
         return {"image": np.array(self._pixels[self._next - 1 : self._next])}
 
-    def rewind(self) -> None:
-        """Begin again."""
-        self._next = 0
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Give only films `start_index` to `end_index` - 1 from now on."""
+        self._next, self._end = start_index, end_index

@@ -20,6 +20,8 @@ EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
     (ParityError, 4),
     (ReportError, 6),
 )
+MISSING_EXTRA, INTERRUPTED = 3, 130
+EXTRA_MODULES = ("torch", "torchvision", "onnx", "onnxscript", "sympy")
 
 
 @app.command()
@@ -40,17 +42,22 @@ def export(
     ] = None,
 ) -> None:
     """Turn a training run into one quantized, self-describing .onnx, or say why not."""
-    from cxr_export.export_run import export_run
+    try:
+        # Inside the try: importing torch takes seconds, in which Control-C comes too.
+        from cxr_export.export_run import export_run
 
-    export_run(
-        run,
-        out,
-        data=calibration,
-        cache=cache,
-        fp32_too=fp32_too,
-        name=name,
-        version=model_version,
-    )
+        export_run(
+            run,
+            out,
+            data=calibration,
+            cache=cache,
+            fp32_too=fp32_too,
+            name=name,
+            version=model_version,
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"\nInterrupted: {out} was not finished.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def main() -> None:
@@ -61,15 +68,12 @@ def main() -> None:
         print(f"cxr-export: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision", "onnx", "onnxscript", "sympy"):
+        if error.name not in EXTRA_MODULES:
             raise
         print(  # noqa: T201
             f'cxr-export: {error.name} is missing: pip install "cxr-edge[train]"', file=sys.stderr
         )
-        sys.exit(3)
-    except KeyboardInterrupt:
-        print("cxr-export: interrupted; nothing was written", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        sys.exit(MISSING_EXTRA)
 
 
 if __name__ == "__main__":

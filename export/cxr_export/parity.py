@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_export.errors import ParityError
 from cxr_train.calibration import fit_temperature
 from cxr_train.manifest import Example
 from cxr_train.metrics import macro_f1
 from cxr_train.operating_point import choose_operating_point, is_adult
+from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import CLASSES
 
 LARGEST_FP32_DIFFERENCE = 1e-3
+LARGEST_RUNNER_DIFFERENCE = 1e-4
+"""Printed scores round logits to this."""
 LEAST_AGREEMENT = 0.99
 LARGEST_F1_DROP = 0.01
 MOST_TB_MISSED = 1
@@ -101,6 +105,24 @@ def check_int8(
         tb_missed_int8=missed_after,
         gates=gates,
     )
+
+
+def check_runner(
+    classifier: Classifier, pixels: NDArray[np.uint8], logits: NDArray[np.float32]
+) -> None:
+    """Raise ParityError unless the clinic's code gives the logits the card was fitted on.
+
+    `pixels` [N, 1, H, W] and their `logits` [N, 4] as the exporter computed them.
+    """
+    parts = [
+        classifier.run(np.array(pixels[start : start + 8])).logits
+        for start in range(0, len(pixels), 8)
+    ]
+    difference = float(np.abs(np.concatenate(parts) - logits).max())
+    if not difference <= LARGEST_RUNNER_DIFFERENCE:
+        raise ParityError(
+            f"The runner gives other logits than the exporter, by up to {difference:.4f}."
+        )
 
 
 def _tb_missed(

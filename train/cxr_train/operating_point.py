@@ -28,15 +28,11 @@ def choose_operating_point(
     """Return the highest threshold whose sensitivity on these films reaches the target.
 
     `tenths` [N] are printed scores in tenths of a point, `positives` [N] the truth, `groups` [N]
-    patients. Raises DataError with fewer than ten positives or no negative: such a threshold would
-    mean nothing.
+    patients. The intervals are Wilson's, which take films for independent: compare `n_groups` with
+    the films. Raises DataError as `require_enough` does.
     """
+    require_enough(positives, population=population)
     n_positive, n_negative = int(positives.sum()), int((~positives).sum())
-    if n_positive < FEWEST_POSITIVES or n_negative == 0:
-        raise DataError(
-            f"A threshold needs {FEWEST_POSITIVES} positive films and one negative; {population} "
-            f"has {n_positive} and {n_negative}: add labelled validation films."
-        )
     descending = np.sort(tenths[positives])[::-1]
     needed = ceil(target_sensitivity * n_positive - 1e-9)
     threshold = int(descending[needed - 1])
@@ -51,6 +47,16 @@ def choose_operating_point(
         n_groups=len(set(groups)),
         population=population,
     )
+
+
+def require_enough(positives: NDArray[np.bool_], *, population: str) -> None:
+    """Raise DataError with fewer than ten positives or no negative: a threshold means nothing."""
+    n_positive, n_negative = int(positives.sum()), int((~positives).sum())
+    if n_positive < FEWEST_POSITIVES or n_negative == 0:
+        raise DataError(
+            f"A threshold needs {FEWEST_POSITIVES} positive films and one negative; {population} "
+            f"has {n_positive} and {n_negative}: add labelled validation films."
+        )
 
 
 def is_adult(sources: Sequence[str]) -> NDArray[np.bool_]:

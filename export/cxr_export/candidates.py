@@ -1,0 +1,115 @@
+"""Try calibration methods, then exemptions, until a quantized model passes its gates."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_export.parity import Gate, Parity, check_int8
+from cxr_export.quantize import (
+    ConvolutionCount,
+    Method,
+    count_convolutions,
+    quantize,
+    rank_by_sensitivity,
+    run_logits,
+)
+from cxr_train.dataset import LoadedImages
+
+MOST_EXEMPT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One quantized model with how it compares."""
+
+    model: Path
+    method: Method
+    exempt: tuple[str, ...]
+    count: ConvolutionCount
+    logits: NDArray[np.float32]
+    parity: Parity
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate is passed and every convolution not exempted runs in INT8."""
+        return self.parity.passed and self.conv_gate.passed
+
+    @property
+    def conv_gate(self) -> Gate:
+        """Every convolution but the head and the exempt ones runs in INT8."""
+        return Gate(
+            name="convolutions left in fp32 besides head and exempt",
+            measured=self.count.fp32 - 1 - len(self.exempt),
+            limit="<= 0",
+            passed=self.count.fp32 - 1 - len(self.exempt) <= 0,
+        )
+
+
+def best_candidate(
+    prepared: Path,
+    work: Path,
+    calibration: LoadedImages,
+    val: LoadedImages,
+    fp32_logits: NDArray[np.float32],
+) -> Candidate:
+    """Return the first candidate that passes, else the one that agrees most often with fp32.
+
+    `prepared` is the fp32 graph ready to quantize; `calibration` sets ranges, `val` judges;
+    `fp32_logits` [N, 4] are of the `val` films. Models are written into `work`.
+    """
+    tried: list[Candidate] = []
+    for candidate in _candidates(prepared, work, calibration, val, fp32_logits):
+        _say(
+            f"{candidate.method.value}, {len(candidate.exempt)} exempt: same class "
+            f"{candidate.parity.class_agreement:.4f}, largest logit difference "
+            f"{candidate.parity.largest_logit_difference:.3f}"
+        )
+        tried.append(candidate)
+        if candidate.passed:
+            return candidate
+    return max(tried, key=lambda candidate: candidate.parity.class_agreement)
+
+
+def _candidates(
+    prepared: Path,
+    work: Path,
+    calibration: LoadedImages,
+    val: LoadedImages,
+    fp32_logits: NDArray[np.float32],
+) -> Iterator[Candidate]:
+    pixels = np.array(calibration.pixels)
+
+    def make(method: Method, exempt: tuple[str, ...]) -> Candidate:
+        model = work / f"int8-{method.value}-{len(exempt)}.onnx"
+        quantize(prepared, model, pixels, method=method, exempt=exempt)
+        logits = run_logits(model, val.pixels)
+        return Candidate(
+            model=model,
+            method=method,
+            exempt=exempt,
+            count=count_convolutions(model, work),
+            logits=logits,
+            parity=check_int8(fp32_logits, logits, val.examples),
+        )
+
+    best: Candidate | None = None
+    for method in Method:
+        candidate = make(method, ())
+        yield candidate
+        if best is None or candidate.parity.class_agreement > best.parity.class_agreement:
+            best = candidate
+    assert best is not None
+    _say("no method passes alone: exempting the worst layers")
+    worst = rank_by_sensitivity(prepared, work, pixels, best.method)
+    for count in range(1, MOST_EXEMPT + 1):
+        yield make(best.method, tuple(worst[:count]))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

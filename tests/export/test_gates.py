@@ -1,0 +1,98 @@
+"""Gates, calibration films and card facts by hand."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxr_export.calibration_set import choose_calibration
+from cxr_export.embed_card import git_revision
+from cxr_export.parity import check_fp32, check_int8
+from cxr_export.val_figures import Labelled, measure
+from cxr_train.errors import DataError
+from edge_infer.model.classifier import Classifier
+from tests.export.small_run import film
+from tests.train.tiny_films import write_film
+
+
+def test_gates_by_hand() -> None:
+    examples = tuple(film(k % 4, str(k)) for k in range(400))
+    labels = np.array([example.label for example in examples])
+    fp32 = np.eye(4, dtype=np.float32)[labels] * 6
+    same = check_int8(fp32, fp32.copy(), examples)
+    assert same.passed and same.class_agreement == 1.0 and same.tb_missed_int8 == 0
+    wrong = fp32.copy()
+    wrong[3:23:4] = [6, 0, 0, 0]  # five TB films become normal: 1.25 % of all, five missed
+    parity = check_int8(fp32, wrong, examples)
+    assert not parity.passed
+    assert parity.class_agreement == pytest.approx(1 - 5 / 400)
+    assert parity.tb_missed_int8 - parity.tb_missed_fp32 == 5
+    assert [gate.passed for gate in parity.gates] == [False, False, False]
+    assert check_fp32(fp32, fp32 + 5e-4).passed
+    assert not check_fp32(fp32, fp32 + 2e-3).passed
+
+
+def test_calibration_comes_from_train_only_and_from_every_cell() -> None:
+    examples = [
+        film(label, f"{split}{label}{source}{k}", source, split)
+        for split in ("train", "val", "test")
+        for label in range(4)
+        for source in ("a", "b")
+        for k in range(30)
+    ]
+    chosen = choose_calibration(examples, count=80)
+    assert {example.split for example in chosen} == {"train"}
+    assert len(chosen) == len(set(chosen)) == 80
+    cells = [(example.label, example.source) for example in chosen]
+    assert {cells.count(cell) for cell in cells} == {10}
+    assert choose_calibration(examples, count=80) == chosen
+    with pytest.raises(DataError, match="no training film"):
+        choose_calibration([example for example in examples if example.split == "val"])
+
+
+def test_figures_stand_per_input_type(tmp_path: Path) -> None:
+    """By content: the DICOM file here is named .png."""
+    dicom, raster = tmp_path / "d.png", tmp_path / "r.png"
+    dicom.write_bytes(bytes(128) + b"DICM" + bytes(64))
+    write_film(raster, 0, 0)
+    examples = tuple(
+        replace(film(k % 4, str(k), "here"), path=dicom if k < 60 else raster) for k in range(100)
+    )
+    logits = np.eye(4, dtype=np.float32)[[example.label for example in examples]] * 4
+    rows = list(measure(Labelled(examples=examples, logits=logits), 1.0))
+    sizes = {(row.input_type, row.source): row.n for row in rows if row.name == "accuracy"}
+    assert sizes == {
+        ("dicom", "all"): 60,
+        ("dicom", "here"): 60,
+        ("raster", "all"): 40,
+        ("raster", "here"): 40,
+    }
+
+
+def test_the_card_names_its_data_and_no_machine(model: Path, run: Path) -> None:
+    card = Classifier.load(model).card
+    assert "Trained on 48 films" in card.data_statement
+    assert "48 validation films" in card.data_statement
+    assert "research use only" in card.data_statement
+    assert str(run.parent) not in card.to_json()
+
+
+def test_the_revision_is_that_of_the_checkout_that_tracks_the_file(tmp_path: Path) -> None:
+    assert git_revision(tmp_path / "nowhere.py") == ""
+    stranger = tmp_path / "stranger.py"
+    stranger.touch()
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        subprocess.run(("git", *identity, *words), cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "somebody else's work")
+    assert git_revision(stranger) == ""
+    git("add", "stranger.py")
+    git("commit", "-q", "-m", "ours now")
+    assert len(git_revision(stranger)) >= 7
