@@ -167,6 +167,21 @@ def test_fit_writes_a_run_that_loads_and_refuses_to_overwrite(tmp_path: Path) ->
         fit_run(settings, data, tmp_path / "run", cache=tmp_path / "cache")
 
 
+def test_prior_correction_shifts_the_saved_bias_and_the_record(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    for path in sorted((data / "train" / "normal").iterdir())[1:]:
+        path.unlink()  # normal 1, the others 4 each, of 13
+    runs = {}
+    for corrected in (False, True):
+        settings = config(
+            stages=[{"size": 32, "epochs": 1}], balance="none", correct_prior=corrected
+        )
+        fit_run(settings, data, tmp_path / str(corrected), cache=tmp_path / "cache")
+        runs[corrected] = load_run(tmp_path / str(corrected)).network.bias.detach()
+    expected = -torch.log(torch.tensor([1.0, 4.0, 4.0, 4.0]) / 13 * 4)
+    torch.testing.assert_close(runs[True] - runs[False], expected)
+
+
 def test_seed_repeats_exactly(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     settings = config(stages=[{"size": 32, "epochs": 1}], augment="strong")

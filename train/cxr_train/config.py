@@ -63,6 +63,9 @@ class TrainConfig:
     balance: Balance = Balance.CLASS
     balance_power: float = 0.5
     """A cell of n films is drawn with weight n ** (1 - power): 0 as it is, 1 fully balanced."""
+    correct_prior: bool = False
+    """Subtract the logarithm of each class's share of the drawn films from its logit, so that no
+    class is favoured for having been drawn more often (Menon et al. 2021, logit adjustment)."""
     ema_decay: float = 0.998
     """Weights are averaged over about 1 / (1 - decay) steps and the average is used; 0: off."""
     patience: int = 6

@@ -140,7 +140,8 @@ def _describe_balance(config: TrainConfig) -> str:
     if config.balance is Balance.NONE:
         return "not corrected; films are drawn as they are"
     cell = "class" if config.balance is Balance.CLASS else "cell of source x class"
-    return f"a {cell} of n films is drawn with weight n^{1 - config.balance_power:g}"
+    corrected = "; logits corrected for it" if config.correct_prior else ""
+    return f"a {cell} of n films is drawn with weight n^{1 - config.balance_power:g}{corrected}"
 
 
 def _epoch_printer(config: TrainConfig) -> Callable[[EpochRecord], None]:

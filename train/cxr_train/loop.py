@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
@@ -23,10 +24,11 @@ from torch.optim.swa_utils import AveragedModel
 from cxr_train.augment import augment_batch, shrink
 from cxr_train.checkpoint import BEST_FILE, LAST_FILE, load_state, save_atomically, write_json
 from cxr_train.config import Balance, TrainConfig
-from cxr_train.dataset import LoadedImages, sampling_weights
+from cxr_train.dataset import LoadedImages, log_prior, sampling_weights
 from cxr_train.errors import DataError
 from cxr_train.metrics import accuracy, macro_f1
 from cxr_train.network import CamNetwork, build_network
+from edge_infer.model.model_card import CLASSES
 
 EVAL_BATCH = 64
 
@@ -80,16 +82,16 @@ def train(
     if resume and (out / LAST_FILE).is_file():
         restore_state(state, config, out / LAST_FILE)
     weights = sampling_weights(train_set.examples, config.balance, config.balance_power)
+    correction = prior_correction(config, train_set, weights)
     while state.epoch < config.epochs and not _stalled(state, config):
-        record = run_epoch(state, config, train_set, val_set, weights, device)
+        record = run_epoch(state, config, train_set, val_set, weights, correction)
         # Only the last stage sees films as the clinic's model will: only it chooses.
         last_stage = config.epochs - state.epoch <= config.stages[-1].epochs
         if last_stage and record.val_macro_f1 > state.best_macro_f1:
             state.best_macro_f1, state.best_epoch = record.val_macro_f1, record.epoch
-            save_atomically(
-                {"network": state.average.module.state_dict(), "epoch": record.epoch},
-                out / BEST_FILE,
-            )
+            best = deepcopy(state.average.module.state_dict())
+            best["bias"] += correction.to(device)
+            save_atomically({"network": best, "epoch": record.epoch}, out / BEST_FILE)
         state.history.append(vars(record))
         state.epoch += 1
         write_json(state.history, out / "history.json")
@@ -129,9 +131,13 @@ def run_epoch(
     train_set: LoadedImages,
     val_set: LoadedImages,
     weights: NDArray[np.float64],
-    device: torch.device,
+    correction: Tensor,
 ) -> EpochRecord:
-    """Train one epoch and measure the averaged weights on the validation films."""
+    """Train one epoch and measure the averaged weights on the validation films.
+
+    `weights` [N] draw the films; `correction` [4] is added to validation logits.
+    """
+    device = state.network.bias.device
     started = time.perf_counter()
     preparing = 0.0
     stage = config.stage_of(state.epoch)
@@ -156,6 +162,7 @@ def run_epoch(
         )
         state.step += 1
     logits = predict(state.average.module, val_set.pixels, size=size, device=device)
+    logits += correction.numpy()
     val_labels = val_set.labels
     predictions = logits.argmax(axis=1)
     seconds = time.perf_counter() - started
@@ -170,6 +177,15 @@ def run_epoch(
         seconds=seconds,
         data_share=preparing / seconds,
     )
+
+
+def prior_correction(
+    config: TrainConfig, train_set: LoadedImages, weights: NDArray[np.float64]
+) -> Tensor:
+    """Return what is added to the logits [4] so that classes drawn more often are not favoured."""
+    if not config.correct_prior:
+        return torch.zeros(len(CLASSES))
+    return torch.from_numpy(-log_prior(train_set.examples, weights)).float()
 
 
 def train_step(
