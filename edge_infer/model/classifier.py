@@ -13,6 +13,7 @@ from edge_infer.errors import ModelError
 from edge_infer.model.model_card import CLASSES, ModelCard
 from edge_infer.model.model_file import load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION
+from edge_infer.model.runtime import import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -60,8 +61,7 @@ class Classifier:
 
 
 def _open_session(data: bytes, path: Path, threads: int) -> InferenceSession:
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from cxr_export.calibration_set import CalibrationFilms
+from edge_infer.model.runtime import import_onnxruntime
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 MOST_FILMS_AT_ONCE = 10
 """Percentile and Entropy keep every layer's output of the films they are given: 33 MB a film for
@@ -45,6 +49,7 @@ class ConvolutionCount:
 
 def prepare_for_quantization(fp32: Path, prepared: Path) -> None:
     """Fold constants and batch norms and infer shapes."""
+    import_onnxruntime()
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     level = logging.getLogger().level
@@ -64,6 +69,7 @@ def quantize(
     exempt: Sequence[str] = (),
 ) -> None:
     """Quantize `prepared` with ranges from `pixels` [N, 1, H, W]; `exempt` nodes stay fp32."""
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     head = nodes_from_head(onnx.load(prepared))
@@ -122,6 +128,7 @@ def convolutions(prepared: Path) -> list[str]:
 def count_convolutions(model: Path, folder: Path) -> ConvolutionCount:
     """Count INT8 and fp32 convolutions in the graph as ONNX Runtime optimises it."""
     optimised = folder / "optimised.onnx"
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(optimised)
     options.log_severity_level = 4
@@ -147,8 +154,9 @@ def rank_by_sensitivity(
     return sorted(names, key=lambda name: errors[name])
 
 
-def open_session(model: Path) -> onnxruntime.InferenceSession:
+def open_session(model: Path) -> InferenceSession:
     """Open `model` on one thread, silent."""
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4

@@ -77,3 +77,17 @@ def test_a_folder_is_screened_without_torch_and_without_a_network(
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "2 of 2 screened" in ended.stdout
     assert not Path(poisoned["NETWORK_USED"]).exists()
+
+
+def test_nothing_is_left_in_the_users_home(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry would leave a device id and an event database there."""
+    home = tmp_path / "home"
+    home.mkdir()
+    words = [str(ROOT / "examples/day/12-export.png"), "--out", str(tmp_path / "out")]
+    surroundings = {
+        name: str(home)
+        for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA", "USERPROFILE")
+    }
+    ended = run(["-m", "edge_infer", *words, "--model", str(TINY)], surroundings)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert sorted(home.rglob("*")) == []

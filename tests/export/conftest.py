@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from cxr_export.export_run import export_run
 from tests.export.small_run import train_small_run
@@ -21,3 +22,9 @@ def make_model(run: Path) -> Path:
     out.parent.mkdir()
     export_run(run, out, cache=run.parent / "cache", fp32_too=True, version="1.2.3")
     return out
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny tensors gain nothing from threads, and lose much when the machine is busy."""
+    torch.set_num_threads(1)
