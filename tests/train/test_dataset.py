@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from cxr_train.config import Balance
-from cxr_train.dataset import load_images, log_prior, sampling_weights
+from cxr_train.dataset import load_images, sampling_weights
 from cxr_train.errors import DataError
 from cxr_train.manifest import Example, read_data, select
+from cxr_train.release import log_share
 from edge_infer.films.radiograph import read_radiograph
 from edge_infer.model.preprocess import to_model_input
 from tests.train.tiny_films import write_data
@@ -81,9 +82,9 @@ def test_sampling_weights_by_hand() -> None:
     np.testing.assert_allclose(sampling_weights(examples, Balance.NONE, 0.5), 1 / 6)
 
 
-def test_log_prior_by_hand() -> None:
+def test_log_share_by_hand() -> None:
     examples = [example(label, "a") for label in (0, 0, 0, 0, 1, 1, 2, 3)]
-    drawn_as_they_are = sampling_weights(examples, Balance.NONE, 0.5)
-    np.testing.assert_allclose(log_prior(examples, drawn_as_they_are), np.log([2.0, 1.0, 0.5, 0.5]))
+    as_they_are = sampling_weights(examples, Balance.NONE, 0.5)
+    np.testing.assert_allclose(log_share(examples, as_they_are), np.log([0.5, 0.25, 0.125, 0.125]))
     balanced = sampling_weights(examples, Balance.CLASS, 1.0)
-    np.testing.assert_allclose(log_prior(examples, balanced), 0.0, atol=1e-12)
+    np.testing.assert_allclose(log_share(examples, balanced), np.log(0.25))

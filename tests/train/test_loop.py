@@ -17,7 +17,8 @@ from cxr_train.dataset import LoadedImages, load_images
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit import fit_run
 from cxr_train.loop import EpochRecord, learning_rate, predict, start_state, train, train_step
-from cxr_train.manifest import read_data, select
+from cxr_train.manifest import Example, read_data, select
+from cxr_train.release import plan_release
 from tests.train.tiny_films import write_data
 
 CPU = torch.device("cpu")
@@ -167,19 +168,35 @@ def test_fit_writes_a_run_that_loads_and_refuses_to_overwrite(tmp_path: Path) ->
         fit_run(settings, data, tmp_path / "run", cache=tmp_path / "cache")
 
 
-def test_prior_correction_shifts_the_saved_bias_and_the_record(tmp_path: Path) -> None:
+def test_released_bias_speaks_of_the_data_not_of_the_sampling(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     for path in sorted((data / "train" / "normal").iterdir())[1:]:
         path.unlink()  # normal 1, the others 4 each, of 13
-    runs = {}
+    biases = {}
     for corrected in (False, True):
         settings = config(
-            stages=[{"size": 32, "epochs": 1}], balance="none", correct_prior=corrected
+            stages=[{"size": 32, "epochs": 1}],
+            balance="class",
+            balance_power=1.0,
+            correct_prior=corrected,
         )
         fit_run(settings, data, tmp_path / str(corrected), cache=tmp_path / "cache")
-        runs[corrected] = load_run(tmp_path / str(corrected)).network.bias.detach()
-    expected = -torch.log(torch.tensor([1.0, 4.0, 4.0, 4.0]) / 13 * 4)
-    torch.testing.assert_close(runs[True] - runs[False], expected)
+        biases[corrected] = load_run(tmp_path / str(corrected)).network.bias.detach()
+    # Drawn: a quarter each. The data: 1, 4, 4 and 4 of 13.
+    expected = torch.log(torch.tensor([1.0, 4.0, 4.0, 4.0]) / 13 * 4)
+    torch.testing.assert_close(biases[True] - biases[False], expected)
+
+
+def test_released_weights_keep_their_share_of_the_start() -> None:
+    settings = config(keep_start=0.25)
+    start, trained = (start_state(config(seed=seed), CPU).network for seed in (1, 2))
+    film = [Example(path=Path("x"), name="x", label=0, split="train", group="g", source="")]
+    plan = plan_release(settings, film, film, np.ones(1), start)
+    released = plan.make(trained)
+    torch.testing.assert_close(
+        released.cam.weight, 0.25 * start.cam.weight + 0.75 * trained.cam.weight
+    )
+    assert not torch.equal(start.cam.weight, trained.cam.weight)
 
 
 def test_seed_repeats_exactly(tmp_path: Path) -> None:

@@ -64,8 +64,11 @@ class TrainConfig:
     balance_power: float = 0.5
     """A cell of n films is drawn with weight n ** (1 - power): 0 as it is, 1 fully balanced."""
     correct_prior: bool = False
-    """Subtract the logarithm of each class's share of the drawn films from its logit, so that no
-    class is favoured for having been drawn more often (Menon et al. 2021, logit adjustment)."""
+    """Shift logits by the logarithm of each class's share in the data's train split over its share
+    of the drawn films: probabilities are then those of the data, not of the sampling."""
+    keep_start: float = 0.0
+    """Share of the starting weights in the released ones (--start-from): weights between a network
+    and its fine-tuned copy hold up better on other data than either (Wortsman et al. 2022)."""
     ema_decay: float = 0.998
     """Weights are averaged over about 1 / (1 - decay) steps and the average is used; 0: off."""
     patience: int = 6
@@ -91,6 +94,7 @@ class TrainConfig:
             (not 0 <= self.label_smoothing < 1, "label_smoothing: 0 to below 1"),
             (not 0 <= self.balance_power <= 1, "balance_power: 0 to 1"),
             (not 0 <= self.ema_decay < 1, "ema_decay: 0 to below 1"),
+            (not 0 <= self.keep_start < 1, "keep_start: 0 to below 1"),
             (self.gradient_clip < 0, "gradient_clip: 0 or more"),
             (self.patience < 1, "patience: at least 1"),
             (self.precision not in ("auto", "fp32", "bf16"), "precision: auto, fp32 or bf16"),

@@ -18,7 +18,6 @@ from cxr_train.errors import DataError
 from cxr_train.manifest import Example
 from edge_infer.errors import ImageError
 from edge_infer.films.radiograph import read_radiograph
-from edge_infer.model.model_card import CLASSES
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 
 Progress = Callable[[int, int], None]
@@ -94,13 +93,6 @@ def sampling_weights(
     counts = {cell: cells.count(cell) for cell in set(cells)}
     weights = np.array([counts[cell] ** -power for cell in cells])
     return np.asarray(weights / weights.sum(), dtype=np.float64)
-
-
-def log_prior(examples: Sequence[Example], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the logarithm [4] of each class's share of the drawn films, over an equal share."""
-    labels = np.array([example.label for example in examples])
-    shares = np.array([weights[labels == index].sum() for index in range(len(CLASSES))])
-    return np.asarray(np.log(shares * len(CLASSES)), dtype=np.float64)
 
 
 def _key(examples: Sequence[Example], height: int, width: int) -> str:

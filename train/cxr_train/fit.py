@@ -47,6 +47,7 @@ def fit_run(
         require_every_class(examples, split)
     start = _load_start(start_from, config) if start_from else None
     _prepare_folder(out, resume=resume)
+    own = select(examples, "train")
     train_set = _load(train_examples, round(config.input_size * CACHE_MARGIN), "train", cache)
     val_set = _load(val_examples, config.input_size, "val", cache)
     _say(_describe_data(config, train_set, val_set))
@@ -71,6 +72,7 @@ def fit_run(
         out,
         resume=resume,
         start=start,
+        own=own,
         report=_epoch_printer(config),
     )
     facts |= _measure(config, state, val_set, out)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
@@ -24,11 +23,12 @@ from torch.optim.swa_utils import AveragedModel
 from cxr_train.augment import augment_batch, shrink
 from cxr_train.checkpoint import BEST_FILE, LAST_FILE, load_state, save_atomically, write_json
 from cxr_train.config import Balance, TrainConfig
-from cxr_train.dataset import LoadedImages, log_prior, sampling_weights
+from cxr_train.dataset import LoadedImages, sampling_weights
 from cxr_train.errors import DataError
+from cxr_train.manifest import Example
 from cxr_train.metrics import accuracy, macro_f1
 from cxr_train.network import CamNetwork, build_network
-from edge_infer.model.model_card import CLASSES
+from cxr_train.release import Release, follow_weights, plan_release
 
 EVAL_BATCH = 64
 
@@ -71,27 +71,29 @@ def train(
     *,
     resume: bool = False,
     start: CamNetwork | None = None,
+    own: Sequence[Example] | None = None,
     report: Callable[[EpochRecord], None],
 ) -> TrainState:
     """Train until the stages end or validation macro-F1 stops rising; best weights go to `out`.
 
-    `start` gives the first weights, of the same architecture, instead of random ones.
+    `start` gives the first weights, of the same architecture, instead of random ones. `own` is the
+    part of the training films that is not extra; default: all.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = start_state(config, device, start)
     if resume and (out / LAST_FILE).is_file():
         restore_state(state, config, out / LAST_FILE)
     weights = sampling_weights(train_set.examples, config.balance, config.balance_power)
-    correction = prior_correction(config, train_set, weights)
+    drawn = train_set.examples
+    plan = plan_release(config, drawn if own is None else own, drawn, weights, start)
     while state.epoch < config.epochs and not _stalled(state, config):
-        record = run_epoch(state, config, train_set, val_set, weights, correction)
+        record, released = run_epoch(state, config, train_set, val_set, weights, plan)
         # Only the last stage sees films as the clinic's model will: only it chooses.
         last_stage = config.epochs - state.epoch <= config.stages[-1].epochs
         if last_stage and record.val_macro_f1 > state.best_macro_f1:
             state.best_macro_f1, state.best_epoch = record.val_macro_f1, record.epoch
-            best = deepcopy(state.average.module.state_dict())
-            best["bias"] += correction.to(device)
-            save_atomically({"network": best, "epoch": record.epoch}, out / BEST_FILE)
+            best = {"network": released.state_dict(), "epoch": record.epoch}
+            save_atomically(best, out / BEST_FILE)
         state.history.append(vars(record))
         state.epoch += 1
         write_json(state.history, out / "history.json")
@@ -109,7 +111,9 @@ def start_state(
     if start is not None:
         network.load_state_dict(start.state_dict())
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=_follow(config.ema_decay), use_buffers=True)
+    average = AveragedModel(
+        network, multi_avg_fn=follow_weights(config.ema_decay), use_buffers=True
+    )
     # Biases and batch norm are not pulled to zero: a weight decay there only costs accuracy.
     decayed = [p for p in network.parameters() if p.ndim > 1]
     free = [p for p in network.parameters() if p.ndim <= 1]
@@ -131,12 +135,9 @@ def run_epoch(
     train_set: LoadedImages,
     val_set: LoadedImages,
     weights: NDArray[np.float64],
-    correction: Tensor,
-) -> EpochRecord:
-    """Train one epoch and measure the averaged weights on the validation films.
-
-    `weights` [N] draw the films; `correction` [4] is added to validation logits.
-    """
+    plan: Release,
+) -> tuple[EpochRecord, CamNetwork]:
+    """Train one epoch on films drawn by `weights` [N]; measure what `plan` makes of it."""
     device = state.network.bias.device
     started = time.perf_counter()
     preparing = 0.0
@@ -161,12 +162,12 @@ def run_epoch(
             train_step(state, config, pixels, labels[indices].to(device), learning_rate=rate)
         )
         state.step += 1
-    logits = predict(state.average.module, val_set.pixels, size=size, device=device)
-    logits += correction.numpy()
+    released = plan.make(state.average.module)
+    logits = predict(released, val_set.pixels, size=size, device=device)
     val_labels = val_set.labels
     predictions = logits.argmax(axis=1)
     seconds = time.perf_counter() - started
-    return EpochRecord(
+    record = EpochRecord(
         epoch=state.epoch,
         size=size,
         learning_rate=rate,
@@ -177,15 +178,7 @@ def run_epoch(
         seconds=seconds,
         data_share=preparing / seconds,
     )
-
-
-def prior_correction(
-    config: TrainConfig, train_set: LoadedImages, weights: NDArray[np.float64]
-) -> Tensor:
-    """Return what is added to the logits [4] so that classes drawn more often are not favoured."""
-    if not config.correct_prior:
-        return torch.zeros(len(CLASSES))
-    return torch.from_numpy(-log_prior(train_set.examples, weights)).float()
+    return record, released
 
 
 def train_step(
@@ -280,20 +273,6 @@ def restore_state(state: TrainState, config: TrainConfig, path: Path) -> None:
     state.history = saved["history"]
     state.epoch, state.step = saved["epoch"], saved["step"]
     state.best_macro_f1, state.best_epoch = saved["best_macro_f1"], saved["best_epoch"]
-
-
-def _follow(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Average weights over about 1 / (1 - decay) steps, over fewer near the random start."""
-
-    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
-        keep = min(decay, (1 + float(count)) / (10 + float(count)))
-        for average, current in zip(averages, currents, strict=True):
-            if average.is_floating_point():
-                average.lerp_(current, 1 - keep)
-            else:
-                average.copy_(current)
-
-    return update
 
 
 def _draw(config: TrainConfig, weights: NDArray[np.float64], generator: torch.Generator) -> Tensor:
