@@ -8,8 +8,8 @@ saying so.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -68,7 +68,7 @@ def decode_codestream(
     # The boundary of decoding: imagecodecs raises its own errors for damaged streams, and
     # ValueError, TypeError or MemoryError for stranger ones.
     try:
-        decoded = np.asarray(_decoder(encoding, data, is_rgb=is_rgb)(data))
+        decoded = np.asarray(_decode(encoding, data, is_rgb=is_rgb))
     except Exception as error:
         raise _damaged() from error
     if decoded.dtype.kind not in "iu" or decoded.dtype.itemsize > 2:
@@ -76,21 +76,17 @@ def decode_codestream(
     return decoded
 
 
-def _decoder(
-    encoding: Encoding, data: bytes, *, is_rgb: bool
-) -> Callable[[bytes], NDArray[np.generic]]:
+def _decode(encoding: Encoding, data: bytes, *, is_rgb: bool) -> Any:
     if encoding is Encoding.JPEG_LS:
-        return imagecodecs.jpegls_decode
+        return imagecodecs.jpegls_decode(data)
     if encoding is Encoding.JPEG_2000:
         # OpenJPEG for HTJ2K too, although `htj2k_decode` takes half the time: the latter prints the
         # errors of damaged streams to stderr and returns what lay in memory as the picture.
-        return imagecodecs.jpeg2k_decode
+        return imagecodecs.jpeg2k_decode(data)
     if is_rgb and b"JFIF" not in data[:64] and b"Adobe" not in data[:64]:
         # Without a marker libjpeg takes three components for YCbCr.
-        return lambda stream: imagecodecs.jpeg8_decode(
-            stream, colorspace="RGB", outcolorspace="RGB"
-        )
-    return imagecodecs.jpeg8_decode
+        return imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+    return imagecodecs.jpeg8_decode(data)
 
 
 def _describe_jpeg(data: bytes) -> Codestream:
