@@ -13,7 +13,7 @@ from edge_infer.errors import ModelError
 from edge_infer.model.model_card import CLASSES, ModelCard
 from edge_infer.model.model_file import load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION
-from edge_infer.model.runtime import import_onnxruntime
+from edge_infer.model.runtime import UNWANTED_OPTIMIZERS, import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -70,7 +70,12 @@ def _open_session(data: bytes, path: Path, threads: int) -> InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            data,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(UNWANTED_OPTIMIZERS),
+        )
     except Exception as error:
         raise ModelError(
             f"The model in {path} cannot be loaded by ONNX Runtime: copy it again, or re-export it."

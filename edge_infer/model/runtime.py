@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from types import ModuleType
 
+UNWANTED_OPTIMIZERS = ("WeightBiasQuantization",)
+"""It would quantize, at load and in 8 bits, the very convolutions the exporter left in fp32."""
+
 
 def import_onnxruntime() -> ModuleType:
     """Import ONNX Runtime without its usage reporting.

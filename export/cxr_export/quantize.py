@@ -20,10 +20,10 @@ import onnx
 from numpy.typing import NDArray
 
 from cxr_export.calibration_set import CalibrationFilms
-from edge_infer.model.runtime import import_onnxruntime
+from edge_infer.model.runtime import UNWANTED_OPTIMIZERS, import_onnxruntime
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, SessionOptions
 
 MOST_FILMS_AT_ONCE = 10
 """Percentile and Entropy keep every layer's output of the films they are given: 33 MB a film for
@@ -132,7 +132,7 @@ def count_convolutions(model: Path, folder: Path) -> ConvolutionCount:
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(optimised)
     options.log_severity_level = 4
-    onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    _open(model, options)
     kinds = [node.op_type for node in onnx.load(optimised).graph.node]
     # FusedConv and NhwcFusedConv are fp32 too: whatever ends in Conv and is not QLinearConv.
     int8 = kinds.count("QLinearConv")
@@ -160,7 +160,16 @@ def open_session(model: Path) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return _open(model, options)
+
+
+def _open(model: Path, options: SessionOptions) -> InferenceSession:
+    return import_onnxruntime().InferenceSession(
+        str(model),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=list(UNWANTED_OPTIMIZERS),
+    )
 
 
 def run_logits(model: Path, pixels: NDArray[np.uint8], *, batch: int = 8) -> NDArray[np.float32]:

@@ -47,7 +47,10 @@ def test_an_exempt_convolution_stays_fp32_and_is_counted(model: Path, tmp_path: 
     films = np.random.default_rng(2).integers(0, 256, (8, 1, SIDE, SIDE), dtype=np.uint8)
     ranked = rank_by_sensitivity(prepared, tmp_path, films, Method.MINMAX)
     assert sorted(ranked) == sorted(convolutions(prepared)) and len(ranked) == 5
-    quantize(prepared, int8, films, method=Method.MINMAX, exempt=ranked[:2])
+    # Neither the first nor the last: those between INT8 layers are what ONNX Runtime's
+    # WeightBiasQuantization would quantize by itself at load.
+    middle = convolutions(prepared)[1:3]
+    quantize(prepared, int8, films, method=Method.MINMAX, exempt=middle)
     assert count_convolutions(int8, tmp_path) == ConvolutionCount(int8=3, fp32=3)
 
 
