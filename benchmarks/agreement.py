@@ -15,13 +15,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from edge_infer.model.bundled import bundled_model
-from edge_infer.model.classifier import Classifier
-from edge_infer.model.findings import printed_scores
 
 from benchmarks.made_films import write_dicom
 from cxr_train.manifest import read_data, select
 from edge_infer.films.radiograph import read_radiograph
+from edge_infer.model.bundled import bundled_model
+from edge_infer.model.classifier import Classifier
+from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import CLASSES
 from edge_infer.model.preprocess import to_model_input
 
