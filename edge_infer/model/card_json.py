@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 from collections.abc import Mapping
 from enum import Enum
@@ -69,6 +70,12 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
 
 def _scalar(kind: Any, value: Any, name: str) -> Any:
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        # Python's JSON reads 1e999 as infinity, and 400 digits as an int that no float can hold.
+        if not abs(value) <= sys.float_info.max:
+            raise ModelError(
+                f"The model card's '{name}' is not a finite number: "
+                "re-export the model with cxr-export."
+            )
         return float(value)
     if type(value) is not kind:
         raise _wrong(name, kind.__name__, value)

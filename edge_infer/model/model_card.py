@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
+from typing import Any, NoReturn
 
 from edge_infer.errors import ModelError
 from edge_infer.model.card_json import from_plain, to_plain
@@ -160,7 +160,7 @@ class ModelCard:
         if len(text) > _LARGEST_CARD:
             raise ModelError("The model card is larger than 1 MiB: re-export with cxr-export.")
         try:
-            plain = json.loads(text)
+            plain = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise ModelError("The model card is damaged: copy the model file again.") from error
         _check_schema(plain)
@@ -169,10 +169,14 @@ class ModelCard:
         return card
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse what Python's JSON adds: an infinite tolerance would switch the self-test off."""
+    raise ValueError(f"{name} is not JSON")
+
+
 def _check_schema(plain: Any) -> None:
     schema = plain.get("schema") if isinstance(plain, dict) else None
-    major = schema.partition(".")[0] if isinstance(schema, str) else None
-    if major != str(SCHEMA_MAJOR):
+    if not isinstance(schema, str) or not re.fullmatch(rf"{SCHEMA_MAJOR}\.[0-9]+", schema):
         raise ModelError(
             f"The model card has schema {schema}, this program reads {SCHEMA_MAJOR}.x: "
             "install the cxr-edge version the model was exported with, or re-export it."
@@ -183,10 +187,11 @@ def _check_values(card: ModelCard) -> None:
     points = (card.operating_points.refer_tb, card.operating_points.abnormal)
     rules = [
         (sorted(card.classes) == sorted(CLASSES), "classes"),
-        (isfinite(card.temperature) and card.temperature > 0, "temperature"),
+        (card.temperature > 0, "temperature"),
         (32 <= card.input.height <= 1024 and 32 <= card.input.width <= 1024, "input"),
         (all(_is_threshold(point.threshold) for point in points), "operating_points"),
-        (all(_is_histogram(histogram) for histogram in card.histograms), "histograms"),
+        (_are_histograms(card.histograms), "histograms"),
+        (card.min_age_years >= 0, "min_age_years"),
         (all(len(row) == len(CLASSES) for row in card.self_test.logits), "self_test.logits"),
         (bool(card.self_test.logits) and card.self_test.tolerance > 0, "self_test"),
     ]
@@ -198,11 +203,12 @@ def _check_values(card: ModelCard) -> None:
 
 
 def _is_threshold(points: float) -> bool:
-    return isfinite(points) and 0 <= points <= 100 and abs(points * 10 - round(points * 10)) < 1e-6
+    return 0 <= points <= 100 and abs(points * 10 - round(points * 10)) < 1e-6
 
 
-def _is_histogram(histogram: ScoreHistogram) -> bool:
-    return (
-        histogram.class_name in CLASSES
-        and len(histogram.tb_score) == len(histogram.abnormal_score) == HISTOGRAM_BINS
+def _are_histograms(histograms: tuple[ScoreHistogram, ...]) -> bool:
+    """Whether each class has one, with a count in every bin."""
+    counts = [scores for each in histograms for scores in (each.tb_score, each.abnormal_score)]
+    return sorted(each.class_name for each in histograms) == sorted(CLASSES) and all(
+        len(scores) == HISTOGRAM_BINS and min(scores) >= 0 for scores in counts
     )

@@ -8,6 +8,7 @@ read the card, to replace it, and to hash everything else.
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,11 @@ def load_model_file(path: Path) -> ModelFile:
     was changed after its card was written.
     """
     try:
-        if path.stat().st_size > _LARGEST_MODEL:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            # Reading a pipe would wait for ever.
+            raise ModelError(f"The model {path} cannot be read: it is not a file. Check --model.")
+        if facts.st_size > _LARGEST_MODEL:
             raise ModelError(f"The model file {path} is larger than 1 GiB: it is not one of ours.")
         data = path.read_bytes()
     except OSError as error:
@@ -49,11 +54,11 @@ def load_model_file(path: Path) -> ModelFile:
     try:
         text = read_card_text(data)
         digest = hash_without_card(data)
+        card = None if text is None else ModelCard.from_json(text)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    if text is None:
+    if card is None:
         raise ModelError(f"{path} has no model card: export it with cxr-export.")
-    card = ModelCard.from_json(text)
     if card.model_sha256 != digest:
         raise ModelError(
             f"{path} was changed after its card was written (hash differs): copy it again."
@@ -64,9 +69,9 @@ def load_model_file(path: Path) -> ModelFile:
 def read_card_text(data: bytes) -> str | None:
     """Return the card's JSON, or None when the model has none; ModelError when not a model."""
     found = None
-    for start, body, end in _metadata(data):
+    for _, body, end in _metadata(data):
         entry = _entry(data[body:end])
-        if entry.get(_KEY) == CARD_KEY.encode() and start < end:
+        if entry.get(_KEY) == CARD_KEY.encode():
             found = entry.get(_VALUE, b"")
     if found is None:
         return None

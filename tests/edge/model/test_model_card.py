@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_infer.errors import ModelError
 from edge_infer.model.model_card import ModelCard
 from edge_infer.model.model_file import load_model_file
 
 CARD = load_model_file(Path(__file__).with_name("tiny.onnx")).card
+Place = tuple[str | int, ...]
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, place: Place = ()) -> Iterator[Place]:
+    """Yield the place of every value in a card; of a list the first two items stand for all."""
+    if place:
+        yield place
+    if isinstance(value, list):
+        value = dict(enumerate(value[:2]))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places(item, (*place, key))
+
+
+PLACES = tuple(places(json.loads(CARD.to_json())))
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> str:
@@ -24,6 +47,21 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
 
 def test_round_trip() -> None:
     assert ModelCard.from_json(CARD.to_json()) == CARD
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PLACES), JSON_VALUES)
+def test_any_value_anywhere_gives_a_card_or_a_model_error(place: Place, value: Any) -> None:
+    def put(plain: Any) -> None:
+        for key in place[:-1]:
+            plain = plain[key]
+        plain[place[-1]] = value
+
+    try:
+        card = ModelCard.from_json(changed(put))
+    except ModelError:
+        return
+    assert ModelCard.from_json(card.to_json()) == card
 
 
 def test_unknown_keys_and_a_later_minor_version_are_ignored() -> None:
@@ -55,7 +93,17 @@ def test_unknown_keys_and_a_later_minor_version_are_ignored() -> None:
         ),
         (lambda c: c["self_test"].update(logits=[]), "'self_test' is impossible"),
         (lambda c: c["histograms"][0].update(tb_score=[1]), "'histograms' is impossible"),
+        (lambda c: c["histograms"].pop(), "'histograms' is impossible"),
+        (lambda c: c["histograms"][0]["tb_score"].__setitem__(0, -1), "'histograms' is impossible"),
+        (lambda c: c.update(min_age_years=-1), "'min_age_years' is impossible"),
+        (lambda c: c.update(temperature=10**400), "'temperature' is not a finite number"),
+        (lambda c: c["self_test"].update(tolerance=float("inf")), "card is damaged"),
+        (
+            lambda c: c["metrics"][0]["estimate"].update(value=float("nan")),
+            "card is damaged",
+        ),
         (lambda c: c.pop("schema"), "has schema None"),
+        (lambda c: c.update(schema="1.x"), r"has schema 1\.x"),
     ],
 )
 def test_wrong_cards_are_named(change: Callable[[dict[str, Any]], object], sentence: str) -> None:
@@ -69,8 +117,12 @@ def test_anything_but_a_card_is_a_model_error(text: str) -> None:
         ModelCard.from_json(text)
 
 
-def test_a_number_that_means_nothing_cannot_be_written() -> None:
-    from dataclasses import replace
+def test_a_tolerance_beyond_all_numbers_cannot_switch_the_self_test_off() -> None:
+    text = CARD.to_json().replace('"tolerance": 0.01', '"tolerance": 1e999')
+    with pytest.raises(ModelError, match=r"'self_test\.tolerance' is not a finite number"):
+        ModelCard.from_json(text)
 
+
+def test_a_number_that_means_nothing_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="Out of range float"):
         replace(CARD, temperature=float("nan")).to_json()

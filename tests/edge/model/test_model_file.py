@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +68,19 @@ def test_any_changed_byte_is_noticed(
     assert hash_without_card(bytes(damaged)) == original.card.model_sha256
 
 
+@settings(deadline=None)
+@given(st.binary(max_size=200) | st.integers(0, len(DATA) - 1).map(lambda end: DATA[:end]))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    try:
+        read_card_text(data)
+        hash_without_card(data)
+    except ModelError:
+        return
+    # What both accept is a graph of any content: a card can be put in and read back.
+    assert read_card_text(with_card(data, "x")) == "x"
+    assert hash_without_card(with_card(data, "x")) == hash_without_card(data)
+
+
 def nothing(path: Path) -> None:
     assert not path.exists()
 
@@ -107,18 +123,38 @@ def future_card(path: Path) -> None:
     path.write_bytes(with_card(DATA, card.replace('"schema": "1.0"', '"schema": "2.0"')))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    os.mkfifo(path)
+    program = (
+        "import sys, pathlib\n"
+        "from edge_infer.model.model_file import load_model_file\n"
+        "load_model_file(pathlib.Path(sys.argv[1]))\n"
+    )
+    # In a process of its own: a reader that waits for a pipe cannot be stopped from within.
+    done = subprocess.run(
+        (sys.executable, "-c", program, path),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    assert "it is not a file. Check --model." in done.stderr
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
         (nothing, "cannot be read"),
-        (folder, "cannot be read"),
+        (folder, "it is not a file"),
         (text, "not an ONNX model"),
         (empty, "not an ONNX model"),
         (half, "not an ONNX model|no model card"),
         (without_card, "has no model card: export it with cxr-export"),
         (changed_weights, "was changed after its card was written"),
-        (broken_card, "card is damaged"),
-        (future_card, r"schema 2\.0, this program reads 1\.x"),
+        (broken_card, r"model\.onnx: .*card is damaged"),
+        (future_card, r"model\.onnx: .*schema 2\.0, this program reads 1\.x"),
     ],
 )
 def test_unusable_files_end_with_one_sentence(
