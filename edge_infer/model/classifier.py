@@ -52,11 +52,20 @@ class Classifier:
         return cls(session, file.card, file.sha256)
 
     def run(self, images: NDArray[np.uint8]) -> ModelOutput:
-        """Run the network on uint8 [N, 1, height, width]; ValueError for any other array."""
+        """Run the network on uint8 [N, 1, height, width].
+
+        Raises ValueError for any other array, ModelError where ONNX Runtime fails.
+        """
         expected = (1, self.card.input.height, self.card.input.width)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
             raise ValueError(f"expected uint8 [N, {expected}], got {images.dtype} {images.shape}")
-        logits, cam = self._session.run(["logits", "cam"], {"image": images})
+        try:
+            logits, cam = self._session.run(["logits", "cam"], {"image": images})
+        except Exception as error:
+            raise ModelError(
+                f"The model {self.card.name} {self.card.version} failed while running in ONNX "
+                "Runtime: copy its file again, or re-export it."
+            ) from error
         return ModelOutput(logits=logits[:, self._order], cam=cam[:, self._order])
 
 
@@ -93,10 +102,14 @@ def _check_graph(session: InferenceSession, card: ModelCard, path: Path) -> None
         and image.shape[1:] == [1, card.input.height, card.input.width]
         and not isinstance(image.shape[0], int)
         and logits is not None
-        and logits.shape[1:] == [len(CLASSES)]
         and cam is not None
+        and logits.type == cam.type == "tensor(float)"
+        and logits.shape[1:] == [len(CLASSES)]
         and len(cam.shape) == 4
         and cam.shape[1] == len(CLASSES)
+        # torch's exporter may fix the batch of its example (pytorch #157621).
+        and not isinstance(logits.shape[0], int)
+        and not isinstance(cam.shape[0], int)
     )
     if not fits:
         raise ModelError(f"The graph in {path} does not fit its card: re-export with cxr-export.")

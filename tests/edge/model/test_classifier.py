@@ -94,6 +94,43 @@ def test_a_fixed_batch_is_refused(tmp_path: Path) -> None:
         Classifier.load(with_graph(tmp_path, fix))
 
 
+def test_outputs_good_for_one_film_only_are_refused(tmp_path: Path) -> None:
+    def freeze(model: onnx.ModelProto) -> None:
+        # The declared batch stays symbolic; ONNX Runtime infers that it is 1.
+        model.graph.node[-1].output[0] = "any_batch"
+        one = onnx.numpy_helper.from_array(np.array([1, 4], dtype=np.int64), "one")
+        model.graph.initializer.append(one)
+        model.graph.node.append(onnx.helper.make_node("Reshape", ["any_batch", "one"], ["logits"]))
+
+    with pytest.raises(ModelError, match="does not fit its card"):
+        Classifier.load(with_graph(tmp_path, freeze))
+
+
+def test_outputs_of_another_type_are_refused(tmp_path: Path) -> None:
+    def widen(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "narrow"
+        double = onnx.TensorProto.DOUBLE
+        model.graph.node.append(onnx.helper.make_node("Cast", ["narrow"], ["logits"], to=double))
+        model.graph.output[0].type.tensor_type.elem_type = double
+
+    with pytest.raises(ModelError, match="does not fit its card"):
+        Classifier.load(with_graph(tmp_path, widen))
+
+
+def test_a_graph_that_fails_while_running_is_a_model_error(tmp_path: Path) -> None:
+    def add_third_film(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "own"
+        two = onnx.numpy_helper.from_array(np.array(2, dtype=np.int64), "two")
+        model.graph.initializer.append(two)
+        model.graph.node.append(onnx.helper.make_node("Gather", ["own", "two"], ["third"]))
+        model.graph.node.append(onnx.helper.make_node("Add", ["own", "third"], ["logits"]))
+
+    classifier = Classifier.load(with_graph(tmp_path, add_third_film))
+    assert classifier.run(films(3)).logits.shape == (3, 4)
+    with pytest.raises(ModelError, match=r"tiny 0\.0\.1 failed while running"):
+        classifier.run(films(2))
+
+
 def test_an_operator_nobody_knows_is_refused(tmp_path: Path) -> None:
     def spoil(model: onnx.ModelProto) -> None:
         model.graph.node[0].op_type = "NoSuchThing"
