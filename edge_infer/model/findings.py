@@ -1,8 +1,8 @@
 """Logits become the numbers that are printed; decisions compare these and no others.
 
 All arithmetic after the logits is exact: logits are rounded to 1e-4, probabilities to whole
-ten-thousandths by largest remainder, scores are whole tenths of a point. Two PCs whose logits agree
-to 1e-4 print the same row.
+ten-thousandths by largest remainder, scores are whole tenths of a point. Two PCs whose logits are
+equal after that rounding print the same row.
 """
 
 from __future__ import annotations
