@@ -108,7 +108,7 @@ def _run_network(shown: str, film: PreparedFilm, classifier: Classifier) -> Work
     return screened_row(
         shown,
         finding,
-        classifier.card.operating_points,
+        classifier.card,
         study=film.study,
         thumbnail=film.thumbnail,
     )

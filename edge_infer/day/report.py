@@ -119,6 +119,7 @@ def to_json(day: ScreenedDay) -> str:
             "version": day.card.version,
             "sha256": day.model_sha256,
             "operating_points": to_plain(day.card.operating_points),
+            "uncertain": to_plain(day.card.uncertain),
         },
         "complete": day.is_complete,
         "counts": {

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_infer.day.report_words import CLASS_WORDS, STATUS_WORDS, WORDS, GroupWords
 from edge_infer.day.worklist import Decision, ScreenedDay, WorklistRow, count_decisions
-from edge_infer.model.model_card import Interval, OperatingPoint
+from edge_infer.model.model_card import Interval, OperatingPoint, UncertainBand
 
 
 def render_page(day: ScreenedDay) -> Iterator[str]:
@@ -146,7 +146,19 @@ def _about(day: ScreenedDay) -> str:
             f"<p>{name}: chosen on {escape(point.population)}.</p>"
             for name, point in (("Refer for TB", points.refer_tb), ("Abnormal", points.abnormal))
         ),
+        uncertain=_describe_band(card.uncertain),
         generated=f"{day.generated_at:%Y-%m-%d %H:%M}",
+    )
+
+
+def _describe_band(band: UncertainBand | None) -> str:
+    if band is None:
+        return ""
+    return (
+        f"<p>Uncertain: neither threshold was reached, but another class than normal stays "
+        f"possible ({escape(band.method)}; each class is kept in {_percent(1 - band.alpha)} of its "
+        f"films; "
+        f"chosen on {escape(band.population)}).</p>"
     )
 
 
@@ -276,6 +288,7 @@ SHA-256 of the model file: <code>{sha256}</code></p>
 {thresholds}</tbody>
 </table>
 {populations}
+{uncertain}
 <p>The TB score grows with the model's share for tuberculosis, the abnormal score with its share for
 everything but normal; both run from 0 to 100. A film whose likeliest class is tuberculosis is
 referred, and one whose likeliest class is not normal is never clear, whatever the thresholds.</p>

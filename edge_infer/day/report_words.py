@@ -39,7 +39,7 @@ WORDS: Final[dict[Decision | None, GroupWords]] = {
         key="uncertain",
         label="Uncertain",
         heading="Uncertain: repeat or refer",
-        meaning="The model cannot decide on these films.",
+        meaning="No threshold was reached, but another class than normal stays possible.",
         todo="Repeat the film (PA, full breath), or refer.",
     ),
     None: GroupWords(

@@ -10,12 +10,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
+from edge_infer.model.model_card import CLASSES
 
 if TYPE_CHECKING:
-    # Both import numpy; a reader of finished rows needs neither.
+    # The first two import numpy; a reader of finished rows needs neither.
     from edge_infer.films.study import StudyInfo
     from edge_infer.model.findings import Finding
-    from edge_infer.model.model_card import ModelCard, OperatingPoints
+    from edge_infer.model.model_card import ModelCard, UncertainBand
 
 
 class Status(StrEnum):
@@ -35,7 +36,7 @@ class Decision(StrEnum):
     ABNORMAL = "abnormal"
     """Another class than normal is likely: a doctor looks."""
     UNCERTAIN = "uncertain"
-    """Repeat or refer. No model card fills its `uncertain` block yet, so no film gets it."""
+    """Repeat or refer: by the card's `uncertain` band another class than normal is possible."""
     CLEAR = "clear"
 
 
@@ -93,14 +94,14 @@ class ScreenedDay:
 
 
 def screened_row(
-    path: str, finding: Finding, points: OperatingPoints, *, study: StudyInfo, thumbnail: bytes
+    path: str, finding: Finding, card: ModelCard, *, study: StudyInfo, thumbnail: bytes
 ) -> WorklistRow:
     """Return the row of a film that the model saw."""
     return WorklistRow(
         path=path,
         status=Status.SCREENED,
         finding=finding,
-        decision=decide(finding, points),
+        decision=decide(finding, card),
         study=study,
         thumbnail=thumbnail,
     )
@@ -118,17 +119,27 @@ def refused_row(path: str, error: ImageError) -> WorklistRow:
     )
 
 
-def decide(finding: Finding, points: OperatingPoints) -> Decision:
-    """Compare the printed scores with the thresholds, in whole tenths of a point.
+def decide(finding: Finding, card: ModelCard) -> Decision:
+    """Compare the printed scores with the card's thresholds, in whole tenths of a point.
 
     A likeliest class of tuberculosis is referred, and one other than normal is never clear, however
-    high the thresholds are.
+    high the thresholds are. What would be clear is uncertain where the card's conformal sets leave
+    another class than normal possible, or none.
     """
+    points = card.operating_points
     if finding.prediction == "tuberculosis" or finding.tb_tenths >= points.refer_tb.tenths:
         return Decision.REFER_TB
     if finding.prediction != "normal" or finding.abnormal_tenths >= points.abnormal.tenths:
         return Decision.ABNORMAL
+    if card.uncertain is not None and possible_classes(finding, card.uncertain) != {"normal"}:
+        return Decision.UNCERTAIN
     return Decision.CLEAR
+
+
+def possible_classes(finding: Finding, band: UncertainBand) -> set[str]:
+    """Return the classes whose printed probability reaches their threshold in the band."""
+    units = dict(zip(CLASSES, finding.units, strict=True))
+    return {one.class_name for one in band.classes if units[one.class_name] >= one.threshold_units}
 
 
 def in_order(rows: Iterable[WorklistRow]) -> tuple[WorklistRow, ...]:

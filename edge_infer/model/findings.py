@@ -48,7 +48,7 @@ class Finding:
 
 def to_finding(logits: NDArray[np.float32], card: ModelCard) -> Finding:
     """Turn logits [4], in order of CLASSES, into what is printed; ModelError when not finite."""
-    units = _printed_units(np.asarray(logits)[None], card.temperature)[0]
+    units = printed_units(np.asarray(logits)[None], card.temperature)[0]
     tb, abnormal = _tenths(units[_TB]), _tenths(UNITS - units[_NORMAL])
     best = max(_URGENCY, key=lambda name: units[CLASSES.index(name)])
     return Finding(
@@ -63,7 +63,7 @@ def printed_scores(
     logits: NDArray[np.float32], temperature: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return TB and abnormal scores [N] in tenths of a point, exactly as `to_finding` prints."""
-    units = _printed_units(logits, temperature)
+    units = printed_units(logits, temperature)
     return _tenths(units[:, _TB]), _tenths(UNITS - units[:, _NORMAL])
 
 
@@ -78,8 +78,11 @@ def calibrated_probabilities(
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _printed_units(logits: NDArray[np.float32], temperature: float) -> NDArray[np.int64]:
-    """Round to whole ten-thousandths that sum to 10,000: the largest remainders round up."""
+def printed_units(logits: NDArray[np.float32], temperature: float) -> NDArray[np.int64]:
+    """Return printed probabilities [N, 4] in ten-thousandths that sum to 10,000.
+
+    The largest remainders round up. `logits` [N, 4]; ModelError when one is not finite.
+    """
     scaled = calibrated_probabilities(logits, temperature) * UNITS
     units = np.floor(scaled).astype(np.int64)
     # Rounded so that a last-digit difference of exp() between libraries cannot change a tie.

@@ -13,7 +13,7 @@ from edge_infer.model.card_json import from_plain, to_plain
 
 CLASSES = ("normal", "pneumonia", "covid19", "tuberculosis")
 CARD_KEY = "cxr.model_card"
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 0
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 1
 HISTOGRAM_BINS = 200
 _LARGEST_CARD = 1 << 20
 
@@ -63,6 +63,35 @@ class OperatingPoints:
 
     refer_tb: OperatingPoint
     abnormal: OperatingPoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConformalClass:
+    """One class of the uncertain band."""
+
+    class_name: str
+    threshold_units: int
+    """In ten-thousandths: a printed probability at or above it puts the class in a film's set."""
+    n: int
+    """Validation films of the class that chose it."""
+    groups: int
+    coverage: Interval
+    """Share of the class's new films whose set holds it: mean and 95 % range over choices of the
+    validation films."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UncertainBand:
+    """Films whose set of possible classes is not exactly one are undecided."""
+
+    method: str
+    alpha: float
+    """Share of a class's films whose set may lack it."""
+    population: str
+    """Which films the thresholds were chosen on, in words."""
+    classes: tuple[ConformalClass, ...]
+    fingerprint: str
+    """Of those films."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +176,8 @@ class ModelCard:
     """Of the model file without its card."""
     gate: Mapping[str, Any] | None = None
     """Reserved for an out-of-distribution gate."""
-    uncertain: Mapping[str, Any] | None = None
-    """Reserved for the band of films the model cannot decide."""
+    uncertain: UncertainBand | None = None
+    """Which films the model cannot decide; None: no film is called uncertain."""
 
     def to_json(self) -> str:
         """Return the card as readable ASCII JSON with sorted keys."""
@@ -191,6 +220,7 @@ def _check_values(card: ModelCard) -> None:
         (32 <= card.input.height <= 1024 and 32 <= card.input.width <= 1024, "input"),
         (all(_is_threshold(point.threshold) for point in points), "operating_points"),
         (_are_histograms(card.histograms), "histograms"),
+        (card.uncertain is None or _is_band(card.uncertain), "uncertain"),
         (card.min_age_years >= 0, "min_age_years"),
         (all(len(row) == len(CLASSES) for row in card.self_test.logits), "self_test.logits"),
         (bool(card.self_test.logits) and card.self_test.tolerance > 0, "self_test"),
@@ -204,6 +234,13 @@ def _check_values(card: ModelCard) -> None:
 
 def _is_threshold(points: float) -> bool:
     return 0 <= points <= 100 and abs(points * 10 - round(points * 10)) < 1e-6
+
+
+def _is_band(band: UncertainBand) -> bool:
+    """Whether each class has one possible threshold."""
+    return sorted(one.class_name for one in band.classes) == sorted(CLASSES) and all(
+        0 <= one.threshold_units <= 10_000 for one in band.classes
+    )
 
 
 def _are_histograms(histograms: tuple[ScoreHistogram, ...]) -> bool:

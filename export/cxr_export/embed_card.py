@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_export.errors import ParityError
-from cxr_export.val_figures import Labelled, count_scores, fit_operating_points, measure
+from cxr_export.val_figures import (
+    Labelled,
+    count_scores,
+    fit_operating_points,
+    fit_uncertain_band,
+    measure_val,
+)
 from cxr_train.calibration import fit_temperature
 from cxr_train.checkpoint import LoadedRun
 from cxr_train.errors import DataError
@@ -52,6 +58,7 @@ def make_card(
 ) -> ModelCard:
     """Fit temperature and thresholds on INT8 validation logits and collect every fact."""
     temperature = fit_temperature(val.logits, val.labels)
+    points = fit_operating_points(val, temperature)
     return ModelCard(
         schema=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
         name=name,
@@ -63,9 +70,9 @@ def make_card(
             preprocessing_version=PREPROCESSING_VERSION,
         ),
         temperature=temperature,
-        operating_points=fit_operating_points(val, temperature),
+        operating_points=points,
         histograms=tuple(count_scores(val, temperature)),
-        metrics=tuple(measure(val, temperature)),
+        metrics=tuple(measure_val(val, temperature, points.refer_tb.tenths)),
         data_fingerprint=str(run.facts.get("fingerprint", "")),
         data_statement=_describe_data(run, val, train_sources),
         recipe=run.recipe_text,
@@ -81,6 +88,7 @@ def make_card(
             tolerance=SELF_TEST_TOLERANCE,
         ),
         model_sha256=model_sha256,
+        uncertain=fit_uncertain_band(val, temperature),
     )
 
 

@@ -11,7 +11,7 @@ from cxr_export.errors import ParityError
 from cxr_train.calibration import fit_temperature
 from cxr_train.manifest import Example
 from cxr_train.metrics import macro_f1
-from cxr_train.operating_point import choose_operating_point, is_adult
+from cxr_train.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import CLASSES
@@ -22,7 +22,6 @@ LARGEST_RUNNER_DIFFERENCE = 1e-4
 LEAST_AGREEMENT = 0.99
 LARGEST_F1_DROP = 0.01
 MOST_TB_MISSED = 1
-TARGET_SENSITIVITY = 0.95
 _TB = CLASSES.index("tuberculosis")
 
 

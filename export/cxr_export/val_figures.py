@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_export.parity import TARGET_SENSITIVITY
-from cxr_train.manifest import Example
-from cxr_train.metrics import (
-    accuracy,
-    auroc,
-    class_scores,
-    group_bootstrap,
-    macro_f1,
-    wilson_interval,
+from cxr_train.conformal import fit_band
+from cxr_train.errors import DataError
+from cxr_train.figures import Scored, measure
+from cxr_train.manifest import Example, fingerprint
+from cxr_train.operating_point import (
+    TARGET_SENSITIVITY,
+    choose_operating_point,
+    is_adult,
+    require_enough,
 )
-from cxr_train.operating_point import choose_operating_point, is_adult, require_enough
-from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
+from cxr_train.scoring import by_input_type
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import (
     CLASSES,
@@ -28,9 +26,11 @@ from edge_infer.model.model_card import (
     Metric,
     OperatingPoints,
     ScoreHistogram,
+    UncertainBand,
 )
 
 TB_POPULATION = "validation films of adult sources, tuberculosis against all others"
+BAND_POPULATION = "validation films of adult sources"
 ABNORMAL_POPULATION = "validation films of adult sources, any disease against normal"
 _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 
@@ -58,95 +58,11 @@ class Labelled:
         return Labelled(examples=kept, logits=self.logits[chosen])
 
 
-def measure(val: Labelled, temperature: float) -> Iterator[Metric]:
-    """Measure figures with 95 % intervals per input type, over all films and per source."""
-    types = np.array([input_type(example.path) for example in val.examples])
-    for kind in sorted(set(types)):
-        yield from _measure_type(val.only(types == kind), temperature, kind)
-
-
-def input_type(path: Path) -> str:
-    """Return `dicom` or `raster`, by content as the runner decides it."""
-    with path.open("rb") as file:
-        return "dicom" if sniff(file.read(HEAD_BYTES)) is FileKind.DICOM else "raster"
-
-
-def _measure_type(val: Labelled, temperature: float, kind: str) -> Iterator[Metric]:
-    yield from _overall(val, kind)
-    tb, _ = printed_scores(val.logits, temperature)
-    adults = is_adult([example.source for example in val.examples])
-    yield from _tb_auroc(val.only(adults), tb[adults], kind)
-    for source in sorted({example.source for example in val.examples}):
-        part = val.only(np.array([example.source == source for example in val.examples]))
-        hits = int((part.logits.argmax(axis=1) == part.labels).sum())
-        yield Metric(
-            split="val",
-            source=source or "unknown",
-            input_type=kind,
-            name="accuracy",
-            class_name="",
-            estimate=wilson_interval(hits, len(part.labels)),
-            n=len(part.labels),
-            groups=len(set(part.groups)),
-        )
-
-
-def _overall(val: Labelled, kind: str) -> Iterator[Metric]:
-    labels, predictions = val.labels, val.logits.argmax(axis=1)
-
-    def row(
-        name: str, class_name: str, statistic: Callable[[NDArray[np.intp]], float | None]
-    ) -> Iterator[Metric]:
-        estimate = group_bootstrap(statistic, val.groups)
-        if estimate is not None:
-            yield Metric(
-                split="val",
-                source="all",
-                input_type=kind,
-                name=name,
-                class_name=class_name,
-                estimate=estimate,
-                n=len(labels),
-                groups=len(set(val.groups)),
-            )
-
-    yield from row("accuracy", "", lambda i: accuracy(labels[i], predictions[i]))
-    yield from row("macro_f1", "", lambda i: macro_f1(labels[i], predictions[i]))
-    for index, name in enumerate(CLASSES):
-        for figure in ("f1", "recall", "precision"):
-
-            def of_class(
-                i: NDArray[np.intp], index: int = index, figure: str = figure
-            ) -> float | None:
-                value = getattr(class_scores(labels[i], predictions[i])[index], figure)
-                return None if value is None else float(value)
-
-            yield from row(figure, name, of_class)
-
-
-def _tb_auroc(adults: Labelled, tb_tenths: NDArray[np.int64], kind: str) -> Iterator[Metric]:
-    is_tb = adults.labels == _TB
-    is_normal = adults.labels == _NORMAL
-    for source, kept in (
-        ("adults, TB against normal", is_tb | is_normal),
-        ("adults, TB against all others", np.ones_like(is_tb)),
-    ):
-        part, scores, truth = adults.only(kept), tb_tenths[kept], is_tb[kept]
-        estimate = group_bootstrap(
-            lambda i, scores=scores, truth=truth: auroc(scores[i], truth[i]),  # type: ignore[misc]
-            part.groups,
-        )
-        if estimate is not None:
-            yield Metric(
-                split="val",
-                source=source,
-                input_type=kind,
-                name="auroc",
-                class_name="tuberculosis",
-                estimate=estimate,
-                n=len(truth),
-                groups=len(set(part.groups)),
-            )
+def measure_val(val: Labelled, temperature: float, tb_threshold: int) -> Iterator[Metric]:
+    """Measure every figure with its 95 % interval per input type."""
+    scored = Scored(logits=val.logits, temperature=temperature, tb_threshold=tb_threshold)
+    for films in by_input_type("val", val.examples, (scored,)):
+        yield from measure(films)
 
 
 def check_thresholds_possible(examples: Sequence[Example]) -> None:
@@ -176,6 +92,22 @@ def fit_operating_points(val: Labelled, temperature: float) -> OperatingPoints:
             population=ABNORMAL_POPULATION,
         ),
     )
+
+
+def fit_uncertain_band(val: Labelled, temperature: float) -> UncertainBand | None:
+    """Choose the conformal thresholds on films of adult sources; None with too few of a class."""
+    adults = val.only(is_adult([example.source for example in val.examples]))
+    try:
+        return fit_band(
+            adults.logits,
+            adults.labels,
+            adults.groups,
+            temperature,
+            population=BAND_POPULATION,
+            fingerprint=fingerprint(adults.examples),
+        )
+    except DataError:
+        return None
 
 
 def _adult_labels(examples: Sequence[Example]) -> NDArray[np.int64]:

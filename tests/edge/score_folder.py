@@ -28,7 +28,7 @@ def main() -> None:
         finding = to_finding(logits, card)
         scores[path.name] = {
             "tb_score": float(finding.tb_score),
-            "decision": decide(finding, card.operating_points),
+            "decision": decide(finding, card),
             "logits": [float(value) for value in logits],
         }
     json.dump(scores, sys.stdout)

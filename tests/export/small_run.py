@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cxr_train.config import make_config
 from cxr_train.fit import fit_run
-from cxr_train.manifest import Example
 from tests.train.tiny_films import write_data
 
 SIDE = 64
@@ -31,13 +30,6 @@ def train_small_run(folder: Path) -> Path:
     )
     fit_run(config, data, folder / "run", cache=folder / "cache")
     return folder / "run"
-
-
-def film(label: int, group: str, source: str = "", split: str = "val") -> Example:
-    """Return an example whose file need not exist."""
-    return Example(
-        path=Path(group), name=group, label=label, split=split, group=group, source=source
-    )
 
 
 def run_command(*words: object) -> subprocess.CompletedProcess[str]:

@@ -12,11 +12,10 @@ import pytest
 from cxr_export.calibration_set import choose_calibration
 from cxr_export.embed_card import git_revision
 from cxr_export.parity import check_fp32, check_int8
-from cxr_export.val_figures import Labelled, measure
+from cxr_export.val_figures import Labelled, measure_val
 from cxr_train.errors import DataError
 from edge_infer.model.classifier import Classifier
-from tests.export.small_run import film
-from tests.train.tiny_films import write_film
+from tests.train.tiny_films import film, write_film
 
 
 def test_gates_by_hand() -> None:
@@ -63,7 +62,7 @@ def test_figures_stand_per_input_type(tmp_path: Path) -> None:
         replace(film(k % 4, str(k), "here"), path=dicom if k < 60 else raster) for k in range(100)
     )
     logits = np.eye(4, dtype=np.float32)[[example.label for example in examples]] * 4
-    rows = list(measure(Labelled(examples=examples, logits=logits), 1.0))
+    rows = list(measure_val(Labelled(examples=examples, logits=logits), 1.0, 500))
     sizes = {(row.input_type, row.source): row.n for row in rows if row.name == "accuracy"}
     assert sizes == {
         ("dicom", "all"): 60,

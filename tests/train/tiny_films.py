@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cxr_train.manifest import Example
 from edge_infer.model.model_card import CLASSES
 
 _CORNERS = ((40, 40), (40, 120), (120, 40), (120, 120))
@@ -32,3 +33,10 @@ def write_data(folder: Path, *, train: int = 4, val: int = 2) -> Path:
                 seed = label + 10 * number + (1000 if split == "val" else 0)
                 write_film(folder / split / name / f"{name}{seed}.png", label, seed)
     return folder
+
+
+def film(label: int, group: str, source: str = "", split: str = "val") -> Example:
+    """Return an example whose file need not exist."""
+    return Example(
+        path=Path(group), name=group, label=label, split=split, group=group, source=source
+    )

@@ -94,6 +94,30 @@ def fit(
         raise typer.Exit(INTERRUPTED) from None
 
 
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Run folder, or an exported .onnx.")],
+    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="Split to measure on; repeatable. Default: all but train."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for evaluation.json and evaluation.csv.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
+    ] = None,
+) -> None:
+    """Measure one finished model: per source, per pair, with intervals; nothing is chosen."""
+    from cxr_train.evaluate import evaluate as measure_model
+    from cxr_train.evaluate_text import describe_evaluation
+
+    evaluation = measure_model(model, data, splits=tuple(split or ()), out=out, cache=cache)
+    for line in describe_evaluation(evaluation):
+        typer.echo(line)
+
+
 def main() -> None:
     """Run the command; every error of ours becomes one sentence and an exit code, here only."""
     try:

@@ -15,6 +15,8 @@ from edge_infer.model.model_card import OperatingPoint
 CHILD_SOURCES = frozenset({"Kermany"})
 """Sources of children: tuberculosis figures leave them out, children make TB look easy."""
 FEWEST_POSITIVES = 10
+TARGET_SENSITIVITY = 0.95
+"""What the TB and the abnormal threshold are chosen for, on validation films."""
 
 
 def choose_operating_point(

@@ -12,7 +12,14 @@ from edge_infer.day.worklist import ScreenedDay, WorklistRow, in_order, refused_
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.study import Identity, InputType, StudyInfo
 from edge_infer.model.findings import Finding
-from edge_infer.model.model_card import CLASSES, ModelCard, OperatingPoints
+from edge_infer.model.model_card import (
+    CLASSES,
+    ConformalClass,
+    Interval,
+    ModelCard,
+    OperatingPoints,
+    UncertainBand,
+)
 from edge_infer.model.model_file import load_model_file
 
 TINY = Path(__file__).resolve().parents[1] / "model" / "tiny.onnx"
@@ -38,6 +45,27 @@ def make_card(refer_tb: float = 40.0, abnormal: float = 50.0) -> ModelCard:
     )
 
 
+def make_band(**thresholds: int) -> UncertainBand:
+    """Return a band with these thresholds in ten-thousandths; 10,000 for classes not named."""
+    share = Interval(value=0.95, low=0.9, high=0.99)
+    return UncertainBand(
+        method="conformal",
+        alpha=0.05,
+        population="made-up films",
+        classes=tuple(
+            ConformalClass(
+                class_name=name,
+                threshold_units=thresholds.get(name, 10_000),
+                n=99,
+                groups=99,
+                coverage=share,
+            )
+            for name in CLASSES
+        ),
+        fingerprint="f" * 64,
+    )
+
+
 @cache
 def _tiny_card() -> ModelCard:
     return load_model_file(TINY).card
@@ -54,7 +82,9 @@ def make_finding(prediction: str, *, tb_tenths: int = 0, abnormal_tenths: int = 
     )
 
 
-def screened(path: str, prediction: str = "normal", *, tb_tenths: int = 0) -> WorklistRow:
+def screened(
+    path: str, prediction: str = "normal", *, tb_tenths: int = 0, band: UncertainBand | None = None
+) -> WorklistRow:
     assert prediction in CLASSES
     study = StudyInfo(
         input_type=InputType.DICOM,
@@ -67,7 +97,7 @@ def screened(path: str, prediction: str = "normal", *, tb_tenths: int = 0) -> Wo
     return screened_row(
         path,
         make_finding(prediction, tb_tenths=tb_tenths, abnormal_tenths=tb_tenths),
-        make_card().operating_points,
+        replace(make_card(), uncertain=band),
         study=study,
         thumbnail=JPEG,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -20,9 +21,9 @@ from edge_infer.day.worklist import (
     in_order,
 )
 from edge_infer.errors import ReasonCode
-from tests.edge.day.made_day import make_card, make_finding, refused, screened
+from tests.edge.day.made_day import make_band, make_card, make_finding, refused, screened
 
-THRESHOLDS = make_card(refer_tb=40.0, abnormal=50.0).operating_points
+THRESHOLDS = make_card(refer_tb=40.0, abnormal=50.0)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +48,26 @@ def test_decisions_compare_printed_tenths(
 
 
 def test_a_threshold_that_binary_cannot_hold_is_met_by_its_own_print() -> None:
-    points = make_card(refer_tb=35.3, abnormal=50.0).operating_points
+    points = make_card(refer_tb=35.3, abnormal=50.0)
     assert decide(make_finding("normal", tb_tenths=353), points) is Decision.REFER_TB
     assert decide(make_finding("normal", tb_tenths=352), points) is Decision.CLEAR
+
+
+@pytest.mark.parametrize(
+    ("tb_tenths", "thresholds", "decision"),
+    [
+        (20, {"normal": 5_000}, Decision.CLEAR),
+        (20, {"normal": 5_000, "tuberculosis": 200}, Decision.UNCERTAIN),
+        (20, {"normal": 5_000, "tuberculosis": 201}, Decision.CLEAR),
+        (20, {}, Decision.UNCERTAIN),  # not even normal is possible
+        (400, {"normal": 5_000, "tuberculosis": 200}, Decision.REFER_TB),
+    ],
+)
+def test_a_film_that_may_be_something_else_is_uncertain_and_never_clear(
+    tb_tenths: int, thresholds: dict[str, int], decision: Decision
+) -> None:
+    card = replace(THRESHOLDS, uncertain=make_band(**thresholds))
+    assert decide(make_finding("normal", tb_tenths=tb_tenths), card) is decision
 
 
 def test_rows_say_why_there_is_no_score() -> None:

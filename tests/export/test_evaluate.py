@@ -1,0 +1,85 @@
+"""`cxr-train evaluate` on a checkpoint and on its export: the same figures from the same films."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from cxr_train.errors import DataError
+from cxr_train.evaluate import Evaluation, evaluate, evaluation_splits
+from cxr_train.evaluate_text import describe_evaluation
+from edge_infer.model.model_card import Metric
+from tests.export.small_run import run_python
+from tests.train.tiny_films import film
+
+COMMAND = "from cxr_train.cli import main\nmain()"
+
+
+def overall(evaluation: Evaluation, name: str, class_name: str = "") -> Metric:
+    (found,) = (
+        metric
+        for metric in evaluation.splits[0].metrics
+        if (metric.source, metric.name, metric.class_name) == ("all", name, class_name)
+    )
+    return found
+
+
+def test_checkpoint_and_export_agree_on_films(model: Path, run: Path) -> None:
+    data, cache = run.parent / "data", run.parent / "cache"
+    ours = evaluate(run, data, splits=("val",), cache=cache)
+    theirs = evaluate(model, data, splits=("val",), cache=cache)
+    assert "checkpoint" in ours.model and "INT8" in theirs.model
+    assert ours.sha256 != theirs.sha256
+    assert ours.data_fingerprint == theirs.data_fingerprint
+    for name in ("accuracy", "macro_f1", "weighted_f1"):
+        assert overall(ours, name).estimate.value == overall(theirs, name).estimate.value == 1.0
+    assert overall(theirs, "recall", "tuberculosis").n == 12
+    text = "\n".join(describe_evaluation(theirs))
+    assert "the study's goal: accuracy 70%: 1.000 (0.926 to 1.000), n 48: shown" in text
+    assert "n 12: cannot tell, n too small" in text
+    assert "conformal" not in text, "12 films of a class cannot promise 95 %"
+
+
+def test_covered_films_are_measured_beside_the_whole_ones(model: Path, run: Path) -> None:
+    """The made-up classes are spots inside the lungs: without the lungs nothing is left."""
+    whole = evaluate(model, run.parent / "data", splits=("val",), cache=run.parent / "cache")
+    views = {view.name: figures for view, figures in whole.splits[0].views.items()}
+    hidden = {
+        name: next(m.estimate.value for m in figures if m.name == "accuracy")
+        for name, figures in views.items()
+    }
+    assert set(hidden) == {"BORDER_ONLY", "LUNGS_MASKED"}
+    assert hidden["BORDER_ONLY"] < 0.5 and hidden["LUNGS_MASKED"] < 0.7
+
+
+def test_the_command_writes_the_figures_it_prints(model: Path, run: Path, tmp_path: Path) -> None:
+    words = ("evaluate", model, run.parent / "data", "--split", "val", "--out", tmp_path / "판")
+    done = run_python(COMMAND, *words, "--cache", run.parent / "cache")
+    assert done.returncode == 0, done.stderr
+    plain = json.loads((tmp_path / "판" / "evaluation.json").read_text(encoding="utf-8"))
+    assert plain["splits"][0]["split"] == "val" and plain["splits"][0]["refused"] == 0
+    with (tmp_path / "판" / "evaluation.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["view"] for row in rows} == {"whole film", "border only", "lungs masked out"}
+    (row,) = (r for r in rows if r["name"] == "macro_f1" and r["view"] == "whole film")
+    assert f"macro_f1 {float(row['value']):.3f} ({float(row['low']):.3f}" in done.stdout
+    assert str(tmp_path) not in json.dumps(plain)
+
+
+def test_an_unknown_split_or_model_is_one_sentence(model: Path, run: Path, tmp_path: Path) -> None:
+    data = run.parent / "data"
+    with pytest.raises(DataError, match=r"no split 'holdout'; it has: train, val"):
+        evaluate(model, data, splits=("holdout",))
+    done = run_python(COMMAND, "evaluate", tmp_path / "none.onnx", data)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("cxr-train: ")
+
+
+def test_held_out_splits_of_one_hospital_come_first() -> None:
+    examples = [film(0, split, split=split) for split in ("val", "published", "train", "site")]
+    assert evaluation_splits(examples) == ("site", "published", "val")
+    with pytest.raises(DataError, match="nothing to evaluate"):
+        evaluation_splits(examples[2:3])
