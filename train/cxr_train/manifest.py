@@ -37,6 +37,7 @@ IMAGE_SUFFIXES = frozenset(
 )
 VAL_SHARE, TEST_SHARE = 0.15, 0.15
 _BY_SPELLING = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
+_TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 # Kermany names its files person123_bacteria_45.jpeg: several films of one child.
 _KERMANY_PERSON = re.compile(r"^(person\d+)_", re.IGNORECASE)
 
@@ -57,14 +58,17 @@ class Example:
     """Films of one group (patient and look-alikes) never stand in two splits."""
     source: str = ""
     """Where the film was collected; empty when unknown."""
+    squashed: bool | None = None
+    """Published with its aspect ratio lost (column `squashed`); None when the data does not say."""
 
 
-def read_data(data: Path) -> tuple[Example, ...]:
+def read_data(data: Path, *, check_groups: bool = True) -> tuple[Example, ...]:
     """Read `data`, a folder of class folders or a CSV manifest, sorted by name.
 
     Splits come from the folder or column; films without one are split by a hash of their group:
     70 % train, 15 % val, 15 % test, unchanged for a group when images are added.
-    Raises DataError for a missing path or column, an unknown class, or a group in two splits.
+    Raises DataError for a missing path or column, an unknown class, or a group in two splits;
+    the last is left to the caller where `check_groups` is False.
     """
     data = data.absolute()
     if data.is_file():
@@ -77,7 +81,8 @@ def read_data(data: Path) -> tuple[Example, ...]:
         raise DataError(f"There is no data at {data}: give a folder of class folders or a CSV.")
     if not examples:
         raise DataError(f"No images were found in {data}.")
-    _check_groups(examples)
+    if check_groups:
+        _check_groups(examples)
     return tuple(sorted(examples, key=lambda example: example.name))
 
 
@@ -148,6 +153,7 @@ def _manifest_row(manifest: Path, number: int, row: dict[str, str | None]) -> Ex
         split=SPLIT_NAMES.get(split, split) or split_by_hash(group),
         group=group,
         source=row.get("source") or "",
+        squashed=_TRUTH.get((row.get("squashed") or "").strip().lower()),
     )
 
 
