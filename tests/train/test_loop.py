@@ -16,9 +16,11 @@ from cxr_train.config import TrainConfig, make_config
 from cxr_train.dataset import LoadedImages, load_images
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit import fit_run
-from cxr_train.loop import EpochRecord, learning_rate, predict, start_state, train, train_step
+from cxr_train.loop import EpochRecord, predict, train, train_step
 from cxr_train.manifest import Example, read_data, select
+from cxr_train.pace import learning_rate
 from cxr_train.release import plan_release
+from cxr_train.state import start_state
 from tests.train.tiny_films import write_data
 
 CPU = torch.device("cpu")

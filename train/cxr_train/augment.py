@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cxr_train.config import Augment
+from cxr_train.distributed import ALONE, Processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +37,29 @@ STRONG = Geometry(flip=0.5, rotation_degrees=12, zoom=(0.7, 1.08), aspect=0.2, s
 
 
 def augment_batch(
-    images: Tensor, augment: Augment, *, size: int, generator: torch.Generator
+    images: Tensor,
+    augment: Augment,
+    *,
+    size: int,
+    generator: torch.Generator,
+    processes: Processes = ALONE,
 ) -> Tensor:
     """Vary `images` [N, 1, H, W] uint8; return float [N, 1, size, size], 0..255.
 
-    All randomness comes from `generator` (on the CPU), so a seed repeats exactly.
+    All randomness comes from `generator` (on the CPU), so a seed repeats exactly. Of several
+    processes each gives its part of a batch, and films vary as they would in the whole batch.
     """
     pixels = images.float()
     if augment is Augment.NONE:
         return shrink(pixels, size)
+    draws = _Draws(
+        generator=generator, films=len(images), processes=processes, device=images.device
+    )
     geometry = STANDARD if augment is Augment.STANDARD else STRONG
-    pixels = _move(pixels, geometry, size=size, generator=generator)
+    pixels = _move(pixels, geometry, draws, size=size)
     if augment is Augment.STRONG:
-        pixels = _change_grey(pixels, generator)
-        pixels = _cover(pixels, generator)
+        pixels = _change_grey(pixels, draws)
+        pixels = _cover(pixels, draws)
     return pixels
 
 
@@ -60,77 +70,112 @@ def shrink(pixels: Tensor, size: int) -> Tensor:
     return F.interpolate(pixels, size=(size, size), mode="area")
 
 
-def _move(pixels: Tensor, geometry: Geometry, *, size: int, generator: torch.Generator) -> Tensor:
-    count, device = len(pixels), pixels.device
+@dataclass(frozen=True, kw_only=True)
+class _Draws:
+    """Random numbers for a whole batch, of which a process keeps those of its own films."""
+
+    generator: torch.Generator
+    films: int
+    """In this process's part, as many as in every other's."""
+    processes: Processes
+    device: torch.device
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Draw [n, *shape] on the device."""
+        drawn = torch.rand(self._whole, *shape, generator=self.generator)
+        return (drawn * (high - low) + low)[self.processes.part].to(self.device)
+
+    def happens(self, chance: float) -> Tensor:
+        """Draw bool [n]."""
+        drawn = torch.rand(self._whole, generator=self.generator) < chance
+        return drawn[self.processes.part].to(self.device)
+
+    def whole_number(self, below: int) -> Tensor:
+        """Draw int64 [n]."""
+        drawn = torch.randint(0, below, (self._whole,), generator=self.generator)
+        return drawn[self.processes.part].to(self.device)
+
+    def noise(self, height: int, width: int) -> Tensor:
+        """Draw normal numbers [n, 1, height, width].
+
+        A GPU draws its own: 64 films of 224 pixels are 3.2 million, tens of milliseconds here.
+        """
+        generator = self.generator
+        if self.device.type != "cpu":
+            seed = int(torch.randint(2**62, (1,), generator=self.generator))
+            generator = torch.Generator(self.device).manual_seed(seed)
+        shape = (self._whole, 1, height, width)
+        return torch.randn(shape, generator=generator, device=generator.device)[self.processes.part]
+
+    def one(self, low: float, high: float) -> float:
+        """Draw one number for the whole batch."""
+        return float(torch.rand(1, generator=self.generator) * (high - low) + low)
+
+    @property
+    def _whole(self) -> int:
+        return self.films * self.processes.count
+
+
+def _move(pixels: Tensor, geometry: Geometry, draws: _Draws, *, size: int) -> Tensor:
     # Bring the source near the target's resolution first: bilinear sampling alone would alias.
     pixels = shrink(pixels, min(pixels.shape[-1], round(size * 8 / 7)))
-    angle = _between(count, generator, -1, 1) * math.radians(geometry.rotation_degrees)
-    zoom = _between(count, generator, *geometry.zoom)
-    stretch = torch.exp(_between(count, generator, -1, 1) * geometry.aspect / 2)
-    flip = torch.where(torch.rand(count, generator=generator) < geometry.flip, -1.0, 1.0)
-    shift = _between(2 * count, generator, -geometry.shift, geometry.shift).reshape(count, 2)
+    angle = draws.uniform(-1, 1) * math.radians(geometry.rotation_degrees)
+    zoom = draws.uniform(*geometry.zoom)
+    stretch = torch.exp(draws.uniform(-1, 1) * geometry.aspect / 2)
+    flip = torch.where(draws.happens(geometry.flip), -1.0, 1.0)
+    shift = draws.uniform(-geometry.shift, geometry.shift, 2)
     across, down = zoom * stretch, zoom / stretch
     rows = [
         torch.stack([across * flip * angle.cos(), -down * angle.sin(), shift[:, 0]], dim=1),
         torch.stack([across * flip * angle.sin(), down * angle.cos(), shift[:, 1]], dim=1),
     ]
-    theta = torch.stack(rows, dim=1).to(device)
-    grid = F.affine_grid(theta, [count, 1, size, size], align_corners=False)
+    theta = torch.stack(rows, dim=1)
+    grid = F.affine_grid(theta, [len(pixels), 1, size, size], align_corners=False)
     return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _change_grey(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    count, device = len(pixels), pixels.device
-    gamma = torch.exp(_between(count, generator, -0.5, 0.5)).reshape(-1, 1, 1, 1).to(device)
-    contrast = _between(count, generator, 0.75, 1.25).reshape(-1, 1, 1, 1).to(device)
-    brightness = _between(count, generator, -25, 25).reshape(-1, 1, 1, 1).to(device)
+def _change_grey(pixels: Tensor, draws: _Draws) -> Tensor:
+    gamma = torch.exp(draws.uniform(-0.5, 0.5, 1, 1, 1))
+    contrast = draws.uniform(0.75, 1.25, 1, 1, 1)
+    brightness = draws.uniform(-25, 25, 1, 1, 1)
     pixels = 255 * (pixels / 255).clamp(0, 1) ** gamma
     pixels = (pixels - 128) * contrast + 128 + brightness
     # Blur in a third of the films by averaging and interpolating back; the factor is per batch.
-    factor = float(_between(1, generator, 1.3, 2.2))
+    factor = draws.one(1.3, 2.2)
     small = F.interpolate(pixels, scale_factor=1 / factor, mode="area")
     blurred = F.interpolate(small, size=pixels.shape[-2:], mode="bilinear", align_corners=False)
-    chosen = (torch.rand(count, generator=generator) < 0.33).reshape(-1, 1, 1, 1).to(device)
-    pixels = torch.where(chosen, blurred, pixels)
-    sigma = (_between(count, generator, 0, 10) * (torch.rand(count, generator=generator) < 0.5)).to(
-        device
-    )
-    noise = torch.randn(pixels.shape, generator=generator).to(device)
+    pixels = torch.where(draws.happens(0.33).reshape(-1, 1, 1, 1), blurred, pixels)
+    sigma = draws.uniform(0, 10) * draws.happens(0.5)
+    noise = draws.noise(*pixels.shape[-2:])
     return (pixels + noise * sigma.reshape(-1, 1, 1, 1)).clamp(0, 255)
 
 
-def _cover(pixels: Tensor, generator: torch.Generator) -> Tensor:
+def _cover(pixels: Tensor, draws: _Draws) -> Tensor:
     """Put up to two boxes of one grey into a film, and a frame of one grey around some."""
-    count, _, height, width = pixels.shape
-    rows = torch.arange(height).reshape(1, height, 1)
-    columns = torch.arange(width).reshape(1, 1, width)
+    height, width = pixels.shape[-2:]
+    rows = torch.arange(height, device=pixels.device).reshape(1, height, 1)
+    columns = torch.arange(width, device=pixels.device).reshape(1, 1, width)
     for chance in (0.35, 0.2):
-        tall = _between(count, generator, 0.05, 0.25).reshape(-1, 1, 1) * height
-        wide = _between(count, generator, 0.05, 0.35).reshape(-1, 1, 1) * width
-        top = _between(count, generator, -0.05, 0.95).reshape(-1, 1, 1) * height
-        left = _between(count, generator, -0.05, 0.95).reshape(-1, 1, 1) * width
+        tall = draws.uniform(0.05, 0.25, 1, 1) * height
+        wide = draws.uniform(0.05, 0.35, 1, 1) * width
+        top = draws.uniform(-0.05, 0.95, 1, 1) * height
+        left = draws.uniform(-0.05, 0.95, 1, 1) * width
         inside = (rows >= top) & (rows < top + tall) & (columns >= left) & (columns < left + wide)
-        pixels = _paint(pixels, inside, chance=chance, generator=generator)
-    margins = _between(4 * count, generator, 0, 0.1).reshape(4, count, 1, 1)
+        pixels = _paint(pixels, inside, draws, chance=chance)
+    above, below, before, after = (draws.uniform(0, 0.1, 1, 1) for _ in range(4))
     outside = (
-        (rows < margins[0] * height)
-        | (rows >= height - margins[1] * height)
-        | (columns < margins[2] * width)
-        | (columns >= width - margins[3] * width)
+        (rows < above * height)
+        | (rows >= height - below * height)
+        | (columns < before * width)
+        | (columns >= width - after * width)
     )
-    return _paint(pixels, outside, chance=0.25, generator=generator)
+    return _paint(pixels, outside, draws, chance=0.25)
 
 
-def _paint(pixels: Tensor, where: Tensor, *, chance: float, generator: torch.Generator) -> Tensor:
-    count = len(pixels)
-    chosen = (torch.rand(count, generator=generator) < chance).reshape(-1, 1, 1)
+def _paint(pixels: Tensor, where: Tensor, draws: _Draws, *, chance: float) -> Tensor:
+    chosen = draws.happens(chance).reshape(-1, 1, 1)
     # Black, white or any grey alike often: redaction boxes are white, collimation is black.
-    grey = torch.rand(count, generator=generator)
-    kind = torch.randint(0, 3, (count,), generator=generator)
+    grey = draws.uniform(0, 1)
+    kind = draws.whole_number(3)
     value = torch.where(kind == 0, 0.0, torch.where(kind == 1, 1.0, grey)) * 255
-    mask = (where & chosen)[:, None].to(pixels.device)
-    return torch.where(mask, value.reshape(-1, 1, 1, 1).to(pixels.device), pixels)
-
-
-def _between(count: int, generator: torch.Generator, low: float, high: float) -> Tensor:
-    return torch.rand(count, generator=generator) * (high - low) + low
+    return torch.where((where & chosen)[:, None], value.reshape(-1, 1, 1, 1), pixels)

@@ -75,6 +75,8 @@ class TrainConfig:
     """Epochs of the last stage without a better validation macro-F1 before stopping."""
     precision: str = "auto"
     """auto, fp32 or bf16; auto is bf16 where the device computes it natively."""
+    compile: str = "auto"
+    """auto, on or off: torch.compile for the training steps; auto is on where it can pay."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ class TrainConfig:
             (self.gradient_clip < 0, "gradient_clip: 0 or more"),
             (self.patience < 1, "patience: at least 1"),
             (self.precision not in ("auto", "fp32", "bf16"), "precision: auto, fp32 or bf16"),
+            (self.compile not in ("auto", "on", "off"), "compile: auto, on or off"),
             (self.seed < 0, "seed: 0 or more"),
         ]
         for wrong, rule in problems:

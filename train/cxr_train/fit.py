@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import sys
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxr_train.batches import films_per_step
 from cxr_train.checkpoint import BEST_FILE, LAST_FILE, RUN_FILE, load_run, write_json
-from cxr_train.config import Balance, TrainConfig
+from cxr_train.config import TrainConfig
 from cxr_train.dataset import LoadedImages, load_images
+from cxr_train.distributed import Processes, join_processes
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.loop import EpochRecord, TrainState, predict, train
+from cxr_train.fit_text import (
+    describe_balance,
+    describe_data,
+    describe_epoch,
+    describe_result,
+    say,
+    say_nothing,
+)
+from cxr_train.loop import HISTORY_FILE, predict, train
 from cxr_train.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.metrics import accuracy, class_scores, confusion_matrix, macro_f1
 from cxr_train.network import CamNetwork
+from cxr_train.state import TrainState
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import CLASSES
 
@@ -32,55 +43,141 @@ def fit_run(
     extra: Sequence[Path] = (),
     resume: bool = False,
     start_from: Path | None = None,
+    without: Sequence[str] = (),
     cache: Path | None = None,
 ) -> None:
     """Train on the train split of `data` (and of `extra`), choose on its val split.
 
+    Films of sources in `without` are left out of both; DataError for a source nobody has.
     `start_from` is a run folder whose best weights this training begins with.
     """
-    import torch
+    request = _Request(
+        config=config,
+        data=data,
+        out=out,
+        extra=tuple(extra),
+        resume=resume,
+        start_from=start_from,
+        without=tuple(without),
+        cache=cache,
+    )
+    with join_processes() as processes:
+        # The first process decodes; the others then map what it left in the cache.
+        films = processes.run_first(lambda: _prepare(request, processes))
+        facts = _describe_run(request, films, processes)
+        if processes.first:
+            write_json(facts, out / RUN_FILE)
+        try:
+            state = _train(request, films, processes)
+        finally:
+            if processes.first:
+                _draw(config, out)
+        if processes.first:
+            facts |= _measure(config, state, films.val_set, out)
+            write_json(facts, out / RUN_FILE)
+            print(describe_result(facts, out))  # noqa: T201
 
-    examples = read_data(data)
-    train_examples = select(examples, "train") + _read_extra(extra, examples)
-    val_examples = select(examples, "val")
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What was asked of `fit_run`."""
+
+    config: TrainConfig
+    data: Path
+    out: Path
+    extra: tuple[Path, ...]
+    resume: bool
+    start_from: Path | None
+    without: tuple[str, ...]
+    cache: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Films:
+    """What the training works on."""
+
+    train_set: LoadedImages
+    val_set: LoadedImages
+    own: tuple[Example, ...]
+    """The data's train split, without what was added to it."""
+    start: CamNetwork | None
+    fingerprint: str
+
+
+def _prepare(request: _Request, processes: Processes) -> _Films:
+    config = request.config
+    everything = read_data(request.data)
+    _check_sources(everything, request.without)
+    examples = tuple(one for one in everything if one.source not in request.without)
+    own, val_examples = select(examples, "train"), select(examples, "val")
+    train_examples = own + _read_extra(request.extra, everything, request.without)
     for split in ("train", "val"):
         require_every_class(examples, split)
-    start = _load_start(start_from, config) if start_from else None
-    _prepare_folder(out, resume=resume)
-    own = select(examples, "train")
-    train_set = _load(train_examples, round(config.input_size * CACHE_MARGIN), "train", cache)
-    val_set = _load(val_examples, config.input_size, "val", cache)
-    _say(_describe_data(config, train_set, val_set))
-    facts: dict[str, Any] = {
-        "config": config.to_dict(),
-        "data": str(data.absolute()),
-        "extra": [str(path.absolute()) for path in extra],
-        "started_from": str(start_from.absolute()) if start_from else None,
-        "fingerprint": fingerprint([*train_examples, *val_examples]),
-        "train_images": len(train_set.examples),
-        "val_images": len(val_set.examples),
-        "skipped": [*train_set.skipped, *val_set.skipped],
-        "imbalance": _describe_balance(config),
+    start = _load_start(request.start_from, config) if request.start_from else None
+    if processes.first:
+        _prepare_folder(request.out, resume=request.resume)
+    tell = say if processes.first else say_nothing
+    side = round(config.input_size * CACHE_MARGIN)
+    train_set = _load(train_examples, side, "train", request.cache, tell)
+    val_set = _load(val_examples, config.input_size, "val", request.cache, tell)
+    processes.require_equal_parts(films_per_step(config, len(train_set.examples)))
+    tell(describe_data(config, train_set, val_set))
+    return _Films(
+        train_set=train_set,
+        val_set=val_set,
+        own=own,
+        start=start,
+        fingerprint=fingerprint([*train_examples, *val_examples]),
+    )
+
+
+def _describe_run(request: _Request, films: _Films, processes: Processes) -> dict[str, Any]:
+    import torch
+
+    start = request.start_from
+    return {
+        "config": request.config.to_dict(),
+        "data": str(request.data.absolute()),
+        "extra": [str(path.absolute()) for path in request.extra],
+        "started_from": str(start.absolute()) if start else None,
+        "without": list(request.without),
+        "fingerprint": films.fingerprint,
+        "train_images": len(films.train_set.examples),
+        "val_images": len(films.val_set.examples),
+        "skipped": [*films.train_set.skipped, *films.val_set.skipped],
+        "imbalance": describe_balance(request.config),
         "torch": torch.__version__,
         "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "processes": processes.count,
     }
-    write_json(facts, out / RUN_FILE)
-    state = train(
-        config,
-        train_set,
-        val_set,
-        out,
-        resume=resume,
-        start=start,
-        own=own,
-        report=_epoch_printer(config),
+
+
+def _train(request: _Request, films: _Films, processes: Processes) -> TrainState:
+    return train(
+        request.config,
+        films.train_set,
+        films.val_set,
+        request.out,
+        resume=request.resume,
+        start=films.start,
+        own=films.own,
+        processes=processes,
+        report=lambda record: say(describe_epoch(request.config, record)),
     )
-    facts |= _measure(config, state, val_set, out)
-    write_json(facts, out / RUN_FILE)
-    _print_result(facts, out)
 
 
-def _read_extra(extra: Sequence[Path], examples: Sequence[Example]) -> tuple[Example, ...]:
+def _check_sources(examples: Sequence[Example], without: Sequence[str]) -> None:
+    known = {example.source for example in examples}
+    for source in without:
+        if source not in known:
+            raise DataError(
+                f"No film has the source '{source}'; there are: {', '.join(sorted(known))}."
+            )
+
+
+def _read_extra(
+    extra: Sequence[Path], examples: Sequence[Example], without: Sequence[str]
+) -> tuple[Example, ...]:
     held_out = {example.group for example in examples if example.split != "train"}
     added: list[Example] = []
     for folder in extra:
@@ -90,7 +187,8 @@ def _read_extra(extra: Sequence[Path], examples: Sequence[Example]) -> tuple[Exa
                     f"{example.name} of {folder} belongs to group '{example.group}', which is "
                     "kept for evaluation: remove it from the extra data."
                 )
-            added.append(example)
+            if example.source not in without:
+                added.append(example)
     return tuple(added)
 
 
@@ -116,7 +214,13 @@ def _prepare_folder(out: Path, *, resume: bool) -> None:
         )
 
 
-def _load(examples: Sequence[Example], size: int, what: str, cache: Path | None) -> LoadedImages:
+def _load(
+    examples: Sequence[Example],
+    size: int,
+    what: str,
+    cache: Path | None,
+    tell: Callable[[str], None],
+) -> LoadedImages:
     def progress(done: int, total: int) -> None:
         if sys.stderr.isatty() and (done % 50 == 0 or done == total):
             end = "\n" if done == total else ""
@@ -124,38 +228,8 @@ def _load(examples: Sequence[Example], size: int, what: str, cache: Path | None)
 
     loaded = load_images(examples, height=size, width=size, cache=cache, progress=progress)
     for reason in loaded.skipped:
-        _say(f"not used: {reason}")
+        tell(f"not used: {reason}")
     return loaded
-
-
-def _describe_data(config: TrainConfig, train_set: LoadedImages, val_set: LoadedImages) -> str:
-    lines = []
-    for name, loaded in (("train", train_set), ("val", val_set)):
-        counts = Counter(int(label) for label in loaded.labels)
-        parts = ", ".join(f"{CLASSES[i]} {counts[i]}" for i in range(len(CLASSES)))
-        lines.append(f"{name}: {len(loaded.examples)} films ({parts})")
-    lines.append(f"class imbalance: {_describe_balance(config)}")
-    return "\n".join(lines)
-
-
-def _describe_balance(config: TrainConfig) -> str:
-    if config.balance is Balance.NONE:
-        return "not corrected; films are drawn as they are"
-    cell = "class" if config.balance is Balance.CLASS else "cell of source x class"
-    corrected = "; logits corrected for it" if config.correct_prior else ""
-    return f"a {cell} of n films is drawn with weight n^{1 - config.balance_power:g}{corrected}"
-
-
-def _epoch_printer(config: TrainConfig) -> Callable[[EpochRecord], None]:
-    def print_epoch(record: EpochRecord) -> None:
-        _say(
-            f"{time.strftime('%H:%M:%S')} epoch {record.epoch + 1}/{config.epochs} "
-            f"{record.size} px  loss {record.train_loss:.3f}  val loss {record.val_loss:.3f}  "
-            f"accuracy {record.val_accuracy:.4f}  macro-F1 {record.val_macro_f1:.4f}  "
-            f"{record.seconds:.0f} s"
-        )
-
-    return print_epoch
 
 
 def _measure(
@@ -184,11 +258,15 @@ def _measure(
     }
 
 
-def _print_result(facts: dict[str, Any], out: Path) -> None:
-    val = facts["val"]
-    print(f"validation: accuracy {val['accuracy']:.4f}, macro-F1 {val['macro_f1']:.4f}")  # noqa: T201
-    print(f"run folder: {out}")  # noqa: T201
+def _draw(config: TrainConfig, out: Path) -> None:
+    """Draw what there is of the history; an interrupted training has its curves too."""
+    from cxr_train.curves import CURVES_FILE, draw_curves
 
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    if not (out / HISTORY_FILE).is_file():
+        return
+    history = json.loads((out / HISTORY_FILE).read_text(encoding="utf-8"))
+    last_stage = config.epochs - config.stages[-1].epochs
+    try:
+        draw_curves(history, out / CURVES_FILE, choosing_from=last_stage)
+    except ModuleNotFoundError:
+        say(f'No {CURVES_FILE}: matplotlib is missing: pip install "cxr-edge[train]"')

@@ -1,0 +1,170 @@
+"""Several processes that train as one: `torchrun --nproc-per-node 2 -m cxr_train.cli fit ...`.
+
+Every process draws the same random numbers for each whole batch and keeps every `count`-th film of
+it, so that what is computed depends on the settings alone and not on the number of processes.
+Without torchrun nothing here has an effect, and torch.distributed is not set up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from cxr_train.errors import ConfigError
+
+T = TypeVar("T")
+
+# The others wait while process 0 decodes the films, which takes hours for some hundred thousand.
+# A process that died is noticed sooner: torchrun ends them all.
+_LONGEST_WAIT = timedelta(hours=12)
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """This process's place among those that train together."""
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+    """Its number on this machine, which is the number of its GPU."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one process that prints and writes."""
+        return self.rank == 0
+
+    @property
+    def part(self) -> slice:
+        """What this process takes of a batch: every `count`-th film."""
+        return slice(self.rank, None, self.count)
+
+    def device(self) -> torch.device:
+        """Return where this process computes."""
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", self.local_rank) if self.count > 1 else torch.device("cuda")
+
+    def require_equal_parts(self, films: int) -> None:
+        """Raise ConfigError unless a batch of `films` divides into equal parts."""
+        if films % self.count:
+            raise ConfigError(
+                f"A batch of {films} films cannot be shared equally by {self.count} processes: "
+                f"choose a --batch-size that is a multiple of {self.count}, and not fewer films."
+            )
+
+    def run_first(self, work: Callable[[], T]) -> T:
+        """Return `work()`, which the other processes begin once process 0 has finished it.
+
+        Where it fails on process 0, its error is raised there and the others leave silently.
+        """
+        if self.count == 1:
+            return work()
+        if not self.first:
+            if not self.share(False):
+                raise SystemExit(1)
+            return work()
+        done = False
+        try:
+            result = work()
+            done = True
+        finally:
+            self.share(done)
+        return result
+
+    def share(self, value: T) -> T:
+        """Return process 0's `value` on every process."""
+        if self.count == 1:
+            return value
+        import torch.distributed as dist
+
+        box = [value]
+        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+        return box[0]
+
+    def sum_up(self, values: Tensor) -> Tensor:
+        """Return the sum of all processes' `values`, a tensor on the CPU of one shape."""
+        if self.count > 1:
+            import torch.distributed as dist
+
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def share_weights(self, network: nn.Module) -> None:
+        """Give every process the parameters and buffers that process 0 has."""
+        if self.count > 1:
+            import torch.distributed as dist
+
+            for value in network.state_dict().values():
+                sent = value.contiguous()
+                dist.broadcast(sent, src=0)
+                value.copy_(sent)
+
+    def average_gradients(self, network: nn.Module) -> None:
+        """Replace gradients of equal parts of a batch by those of the whole batch's mean loss.
+
+        One message for all: 45 MB for resnet18.
+        """
+        if self.count > 1:
+            import torch.distributed as dist
+
+            gradients = [p.grad for p in network.parameters() if p.grad is not None]
+            flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+            dist.all_reduce(flat)
+            flat /= self.count
+            start = 0
+            for gradient in gradients:
+                gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+                start += gradient.numel()
+
+
+ALONE = Processes()
+
+
+@contextmanager
+def join_processes() -> Iterator[Processes]:
+    """Meet the other processes that torchrun started, and part from them on every way out."""
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        yield ALONE
+        return
+    processes = _read_place()
+    import torch.distributed as dist
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(processes.local_rank)
+    # Words between processes go over gloo in either case: they need no GPU and block none.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=_LONGEST_WAIT)
+    try:
+        yield processes
+    except KeyboardInterrupt:
+        if processes.first:
+            raise
+        raise SystemExit(_INTERRUPTED) from None
+    finally:
+        dist.destroy_process_group()
+
+
+def _read_place() -> Processes:
+    try:
+        place = Processes(
+            rank=int(os.environ["RANK"]),
+            count=int(os.environ["WORLD_SIZE"]),
+            local_rank=int(os.environ["LOCAL_RANK"]),
+        )
+    except KeyError as error:
+        raise ConfigError(
+            f"WORLD_SIZE is set but {error.args[0]} is not: start several processes with torchrun."
+        ) from error
+    gpus = torch.cuda.device_count()
+    if torch.cuda.is_available() and place.local_rank >= gpus:
+        raise ConfigError(f"This machine has {gpus} GPUs: give torchrun --nproc-per-node {gpus}.")
+    return place
