@@ -21,7 +21,7 @@ EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
     (ReportError, 6),
 )
 MISSING_EXTRA, INTERRUPTED = 3, 130
-EXTRA_MODULES = ("torch", "torchvision", "onnx", "onnxscript", "sympy")
+EXTRA_MODULES = ("torch", "torchvision", "onnx", "onnxscript", "sympy", "scipy")
 
 
 @app.command()
@@ -37,6 +37,9 @@ def export(
     ] = False,
     name: Annotated[str | None, typer.Option(help="Name in the model card.")] = None,
     model_version: Annotated[str, typer.Option(help="Version in the model card.")] = "0.1.0",
+    sensitivity: Annotated[
+        float, typer.Option(help="What both thresholds are chosen for on validation films.")
+    ] = 0.95,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
     ] = None,
@@ -54,6 +57,7 @@ def export(
             fp32_too=fp32_too,
             name=name,
             version=model_version,
+            target_sensitivity=sensitivity,
         )
     except KeyboardInterrupt:
         typer.echo(f"\nInterrupted: {out} was not finished.", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from cxr_train.calibration import fit_temperature
 from cxr_train.checkpoint import LoadedRun
 from cxr_train.errors import DataError
 from cxr_train.manifest import fingerprint, read_data, select
+from cxr_train.revision import git_revision
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import (
     CLASSES,
@@ -55,10 +55,11 @@ def make_card(
     version: str,
     self_test_logits: NDArray[np.float32],
     model_sha256: str,
+    target_sensitivity: float,
 ) -> ModelCard:
     """Fit temperature and thresholds on INT8 validation logits and collect every fact."""
     temperature = fit_temperature(val.logits, val.labels)
-    points = fit_operating_points(val, temperature)
+    points = fit_operating_points(val, temperature, target_sensitivity=target_sensitivity)
     return ModelCard(
         schema=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
         name=name,
@@ -108,25 +109,6 @@ def write_with_card(model: Path, card: ModelCard) -> Classifier:
 def model_digest(model: Path) -> str:
     """Return the hash the card must carry."""
     return hash_without_card(model.read_bytes())
-
-
-def git_revision(file: Path) -> str:
-    """Return the revision of the checkout that tracks `file`; empty when none does.
-
-    A wheel installed inside somebody's own repository must not wear that repository's revision.
-    """
-    tracked = _ask_git(file.parent, "ls-files", "--error-unmatch", file.name)
-    return _ask_git(file.parent, "describe", "--always", "--dirty") if tracked else ""
-
-
-def _ask_git(folder: Path, *words: str) -> str:
-    try:
-        done = subprocess.run(
-            ("git", *words), capture_output=True, encoding="utf-8", check=False, cwd=folder
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _describe_data(run: LoadedRun, val: Labelled, train_sources: Iterable[str]) -> str:

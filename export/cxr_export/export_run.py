@@ -22,9 +22,10 @@ from cxr_export.to_onnx import export_onnx
 from cxr_export.val_figures import Labelled, check_thresholds_possible
 from cxr_train.checkpoint import LoadedRun, load_run
 from cxr_train.dataset import LoadedImages, load_images
-from cxr_train.errors import DataError
+from cxr_train.errors import ConfigError, DataError
 from cxr_train.loop import predict
 from cxr_train.manifest import Example, read_data, require_every_class, select
+from cxr_train.operating_point import TARGET_SENSITIVITY
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import ModelCard, Quantization
 from edge_infer.model.self_test import self_test_inputs
@@ -49,13 +50,17 @@ def export_run(
     fp32_too: bool = False,
     name: str | None = None,
     version: str = "0.1.0",
+    target_sensitivity: float = TARGET_SENSITIVITY,
 ) -> None:
     """Export a training run to `out`; ParityError leaves the file as `out`.rejected.
 
     `data` holds train films for the ranges and val films for gates and thresholds; None: the data
-    of the run. DataError when they are not within reach or too few, ReportError when `out` cannot
-    be written.
+    of the run. `target_sensitivity`, above 0 and at most 1, is what both thresholds are chosen for;
+    ConfigError for another. DataError when they are not within reach or too few, ReportError when
+    `out` cannot be written.
     """
+    if not 0 < target_sensitivity <= 1:
+        raise ConfigError("The target sensitivity must lie above 0 and be at most 1, like 0.95.")
     run = load_run(folder)
     _check_writable(out)
     films = _load_films(run, data, cache)
@@ -76,7 +81,14 @@ def export_run(
         bare = best.model.read_bytes()
         try:
             _require_passed(gates)
-            card = _describe(run, best, films, name=name or run.config.name, version=version)
+            card = _describe(
+                run,
+                best,
+                films,
+                name=name or run.config.name,
+                version=version,
+                target_sensitivity=target_sensitivity,
+            )
             check_runner(write_with_card(best.model, card), films.val.pixels, best.logits)
         except ParityError as error:
             raise _reject(bare, out, error) from error
@@ -116,7 +128,13 @@ def _torch_logits(run: LoadedRun, val: LoadedImages) -> NDArray[np.float32]:
 
 
 def _describe(
-    run: LoadedRun, best: Candidate, films: Films, *, name: str, version: str
+    run: LoadedRun,
+    best: Candidate,
+    films: Films,
+    *,
+    name: str,
+    version: str,
+    target_sensitivity: float,
 ) -> ModelCard:
     size = run.config.input_size
     quantization = Quantization(
@@ -140,6 +158,7 @@ def _describe(
         version=version,
         self_test_logits=run_logits(best.model, self_test_inputs(size, size)),
         model_sha256=model_digest(best.model),
+        target_sensitivity=target_sensitivity,
     )
 
 

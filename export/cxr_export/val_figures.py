@@ -72,7 +72,9 @@ def check_thresholds_possible(examples: Sequence[Example]) -> None:
     require_enough(labels != _NORMAL, population=ABNORMAL_POPULATION)
 
 
-def fit_operating_points(val: Labelled, temperature: float) -> OperatingPoints:
+def fit_operating_points(
+    val: Labelled, temperature: float, *, target_sensitivity: float = TARGET_SENSITIVITY
+) -> OperatingPoints:
     """Choose both thresholds on the printed scores of films of adult sources."""
     adults = val.only(is_adult([example.source for example in val.examples]))
     tb, abnormal = printed_scores(adults.logits, temperature)
@@ -81,14 +83,14 @@ def fit_operating_points(val: Labelled, temperature: float) -> OperatingPoints:
             tb,
             adults.labels == _TB,
             adults.groups,
-            target_sensitivity=TARGET_SENSITIVITY,
+            target_sensitivity=target_sensitivity,
             population=TB_POPULATION,
         ),
         abnormal=choose_operating_point(
             abnormal,
             adults.labels != _NORMAL,
             adults.groups,
-            target_sensitivity=TARGET_SENSITIVITY,
+            target_sensitivity=target_sensitivity,
             population=ABNORMAL_POPULATION,
         ),
     )

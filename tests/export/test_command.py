@@ -58,6 +58,11 @@ def test_control_c_is_exit_130(run: Path, tmp_path: Path) -> None:
     assert "Interrupted" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_an_impossible_sensitivity_is_exit_2(run: Path, tmp_path: Path) -> None:
+    done = run_command(run, "--out", tmp_path / "m.onnx", "--sensitivity", "1.5")
+    assert done.returncode == 2 and "above 0 and be at most 1" in done.stderr
+
+
 @pytest.mark.parametrize("missing", ["torch", "onnx", "onnxscript", "sympy"])
 def test_a_missing_extra_is_exit_3_and_named(run: Path, tmp_path: Path, missing: str) -> None:
     program = (

@@ -11,6 +11,7 @@ import pytest
 from cxr_train.errors import DataError
 from cxr_train.evaluate import Evaluation, evaluate, evaluation_splits
 from cxr_train.evaluate_text import describe_evaluation
+from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import Metric
 from tests.export.small_run import run_python
 from tests.train.tiny_films import film
@@ -69,6 +70,23 @@ def test_the_command_writes_the_figures_it_prints(model: Path, run: Path, tmp_pa
     assert str(tmp_path) not in json.dumps(plain)
 
 
+def test_a_look_at_a_held_out_split_is_noted(model: Path, run: Path, tmp_path: Path) -> None:
+    data = tmp_path / "films.csv"
+    with data.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "class", "split"])
+        for film_file in sorted((run.parent / "data" / "val").rglob("*.png")):
+            rows.writerow([film_file, film_file.parent.name, "holdout"])
+    ledger = tmp_path / "looks.csv"
+    for _ in range(2):
+        words = ("evaluate", model, data, "--ledger", ledger, "--cache", tmp_path / "cache")
+        assert run_python(COMMAND, *words).returncode == 0
+    with ledger.open(encoding="utf-8", newline="") as file:
+        (look,) = csv.DictReader(file)
+    assert (look["split"], look["n"], look["accuracy"]) == ("holdout", "48", "1.0000")
+    assert len(look["model_sha256"]) == 64
+
+
 def test_an_unknown_split_or_model_is_one_sentence(model: Path, run: Path, tmp_path: Path) -> None:
     data = run.parent / "data"
     with pytest.raises(DataError, match=r"no split 'holdout'; it has: train, val"):
@@ -83,3 +101,25 @@ def test_held_out_splits_of_one_hospital_come_first() -> None:
     assert evaluation_splits(examples) == ("site", "published", "val")
     with pytest.raises(DataError, match="nothing to evaluate"):
         evaluation_splits(examples[2:3])
+
+
+def test_the_model_card_holds_the_files_and_the_evaluations_facts(
+    model: Path, run: Path, tmp_path: Path
+) -> None:
+    words = ("evaluate", model, run.parent / "data", "--split", "val", "--out", tmp_path)
+    assert run_python(COMMAND, *words, "--cache", run.parent / "cache").returncode == 0
+    page = tmp_path / "MODEL_CARD.md"
+    done = run_python(COMMAND, "card", model, tmp_path / "evaluation.json", "--out", page)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    card = Classifier.load(model).card
+    assert text.startswith("# Model card: small 1.2.3\n")
+    for fact in (card.intended_use, card.data_statement, card.data_fingerprint, card.recipe):
+        assert fact in text
+    assert f"| TB score {card.operating_points.refer_tb.threshold:.1f} |" in text
+    assert "| accuracy | 1.000 (0.926 to 1.000) | 48, 48 |" in text
+    assert "border only" in text and "cannot tell, n too small" in text
+    assert "None" not in text and "nan" not in text
+    (tmp_path / "evaluation.json").write_text('{"sha256": "other"}', encoding="utf-8")
+    refused = run_python(COMMAND, "card", model, tmp_path / "evaluation.json", "--out", page)
+    assert refused.returncode == 3 and "another model file" in refused.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import numpy as np
 import pytest
 
 from cxr_export.calibration_set import choose_calibration
-from cxr_export.embed_card import git_revision
 from cxr_export.parity import check_fp32, check_int8
-from cxr_export.val_figures import Labelled, measure_val
+from cxr_export.val_figures import Labelled, fit_operating_points, measure_val
 from cxr_train.errors import DataError
 from edge_infer.model.classifier import Classifier
 from tests.train.tiny_films import film, write_film
@@ -72,26 +70,25 @@ def test_figures_stand_per_input_type(tmp_path: Path) -> None:
     }
 
 
+def test_thresholds_reach_the_sensitivity_asked_for() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(160) % 4
+    logits = (2 * np.eye(4)[labels] + random.normal(0, 1, (160, 4))).astype(np.float32)
+    val = Labelled(
+        examples=tuple(film(int(k), str(i)) for i, k in enumerate(labels)), logits=logits
+    )
+    reached = []
+    for target in (0.5, 0.95, 1.0):
+        point = fit_operating_points(val, 1.0, target_sensitivity=target).refer_tb
+        assert point.target_sensitivity == target
+        assert target <= point.sensitivity.value < target + 0.05
+        reached.append((point.threshold, -point.specificity.value))
+    assert reached == sorted(reached, reverse=True) and len(set(reached)) == 3
+
+
 def test_the_card_names_its_data_and_no_machine(model: Path, run: Path) -> None:
     card = Classifier.load(model).card
     assert "Trained on 48 films" in card.data_statement
     assert "48 validation films" in card.data_statement
     assert "research use only" in card.data_statement
     assert str(run.parent) not in card.to_json()
-
-
-def test_the_revision_is_that_of_the_checkout_that_tracks_the_file(tmp_path: Path) -> None:
-    assert git_revision(tmp_path / "nowhere.py") == ""
-    stranger = tmp_path / "stranger.py"
-    stranger.touch()
-
-    def git(*words: str) -> None:
-        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(("git", *identity, *words), cwd=tmp_path, check=True, capture_output=True)
-
-    git("init", "-q")
-    git("commit", "-q", "--allow-empty", "-m", "somebody else's work")
-    assert git_revision(stranger) == ""
-    git("add", "stranger.py")
-    git("commit", "-q", "-m", "ours now")
-    assert len(git_revision(stranger)) >= 7

@@ -31,6 +31,8 @@ class LoadedRun:
     """The DATA the training was given."""
     extra: tuple[Path, ...]
     """Further training-only data."""
+    without: tuple[str, ...]
+    """Sources of that data which this training did not see."""
     recipe_text: str
     """The settings as JSON."""
     facts: dict[str, Any]
@@ -82,6 +84,7 @@ def load_run(folder: Path) -> LoadedRun:
         network=network.eval(),
         data=Path(data) if data else None,
         extra=tuple(Path(path) for path in extra),
+        without=tuple(facts.get("without", ())),
         recipe_text=json.dumps(settings, sort_keys=True),
         facts=facts,
     )

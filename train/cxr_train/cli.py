@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Train chest X-ray classifiers. Research use only; not a medical device.",
 )
 INTERRUPTED = 130
+EXTRA_MODULES = ("torch", "torchvision", "sklearn", "scipy", "matplotlib")
 EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
     (ConfigError, 2),
     (DataError, 3),
@@ -58,6 +59,9 @@ def fit(
     start_from: Annotated[
         Path | None, typer.Option(help="Run folder whose best weights to begin with.")
     ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Source of the data to leave out; repeatable.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
     ] = None,
@@ -87,6 +91,7 @@ def fit(
             extra=tuple(extra or ()),
             resume=resume,
             start_from=start_from,
+            without=tuple(without or ()),
             cache=cache,
         )
     except KeyboardInterrupt:
@@ -105,6 +110,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for evaluation.json and evaluation.csv.")
     ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="CSV to note this look at held-out splits in.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
     ] = None,
@@ -112,10 +120,117 @@ def evaluate(
     """Measure one finished model: per source, per pair, with intervals; nothing is chosen."""
     from cxr_train.evaluate import evaluate as measure_model
     from cxr_train.evaluate_text import describe_evaluation
+    from cxr_train.ledger import append, looks_of
 
     evaluation = measure_model(model, data, splits=tuple(split or ()), out=out, cache=cache)
+    if ledger is not None:
+        append(looks_of(evaluation), ledger)
     for line in describe_evaluation(evaluation):
         typer.echo(line)
+
+
+@app.command()
+def compare(
+    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables, pictures, runs and models.")],
+    budget: Annotated[str, typer.Option(help="What every cell may spend, SIZExEPOCHS.")] = "128x10",
+    seeds: Annotated[int, typer.Option(help="Trainings of each of the study's cells.")] = 3,
+    arch: Annotated[
+        list[str] | None, typer.Option(help="Further architecture; repeatable.")
+    ] = None,
+    final: Annotated[
+        bool, typer.Option("--final", help="Look at test and published too, once, into the ledger.")
+    ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8/--no-int8", help="Export each cell and measure it as INT8.")
+    ] = True,
+    jobs: Annotated[int, typer.Option(help="Trainings side by side.", min=1)] = 1,
+    ledger: Annotated[
+        Path | None, typer.Option(help="CSV that counts looks at held-out splits.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
+    ] = None,
+) -> None:
+    """Do the study's experiment: cnn5 and resnet18, augmented or not, on one budget."""
+    from cxr_train.compare_run import compare_run
+
+    compare_run(
+        data,
+        out,
+        budget=budget,
+        seeds=seeds,
+        archs=tuple(arch or ()),
+        final=final,
+        int8=int8,
+        jobs=jobs,
+        ledger=ledger,
+        cache=cache,
+    )
+
+
+@app.command("leave-out")
+def leave_out(
+    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    out: Annotated[Path, typer.Option(help="Folder for runs and leave-out.json.")],
+    fold: Annotated[
+        list[str], typer.Option(help="Sources to leave out together, by commas; repeatable.")
+    ],
+    budget: Annotated[str, typer.Option(help="What every fold may spend, SIZExEPOCHS.")] = "128x10",
+    arch: Annotated[str, typer.Option(help="Architecture.")] = "resnet18",
+    augment: Annotated[str, typer.Option(help="none, standard or strong.")] = "strong",
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
+    ] = None,
+) -> None:
+    """Train without a source and measure on that source: what a new hospital would see."""
+    from cxr_train.compare_cells import parse_budget
+    from cxr_train.leave_out import describe_folds
+    from cxr_train.leave_out import leave_out as leave_sources_out
+
+    folds = leave_sources_out(
+        data,
+        out,
+        folds=fold,
+        budget=parse_budget(budget),
+        arch=arch,
+        augment=augment,
+        cache=cache,
+        say=_say,
+    )
+    for line in describe_folds(folds):
+        typer.echo(line)
+
+
+@app.command()
+def audit(
+    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    out: Annotated[Path, typer.Option(help="Folder for audit.html and audit.json.")],
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
+    ] = None,
+) -> None:
+    """Look for leaks in data: look-alikes, contradictions, classes readable without anatomy."""
+    from cxr_train.audit import run_audit, summary_lines
+
+    for line in summary_lines(run_audit(data, out, cache=cache)):
+        typer.echo(line)
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="An exported .onnx.")],
+    evaluation: Annotated[Path, typer.Argument(help="Its evaluation.json.")],
+    out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("MODEL_CARD.md"),
+) -> None:
+    """Write the model card for reading, from the .onnx and its evaluation."""
+    from cxr_train.model_card_page import write_model_card
+
+    write_model_card(model, evaluation, out)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def main() -> None:
@@ -126,7 +241,7 @@ def main() -> None:
         print(f"cxr-train: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision"):
+        if error.name not in EXTRA_MODULES:
             raise
         print(  # noqa: T201
             f'cxr-train: {error.name} is missing: pip install "cxr-edge[train]"', file=sys.stderr

@@ -157,7 +157,7 @@ def measure_tb(adults: Films) -> Iterator[Metric]:
     for population, kept in against.items():
         part = adults.only(kept)
         truth = is_tb[kept]
-        if not truth.any() or truth.all():
+        if not len(truth):
             continue
         weights = group_weights(part.groups)
         areas = [auroc_values(model.tb_tenths, truth, weights) for model in part.models]

@@ -108,6 +108,13 @@ def select(examples: Iterable[Example], split: str) -> tuple[Example, ...]:
     return tuple(example for example in examples if example.split == split)
 
 
+def own_examples(
+    examples: Iterable[Example], without: Sequence[str], split: str
+) -> tuple[Example, ...]:
+    """Return the examples of one split whose source is not left out."""
+    return tuple(example for example in select(examples, split) if example.source not in without)
+
+
 def fingerprint(examples: Sequence[Example]) -> str:
     """Hash names, classes, splits and groups: two runs with the same value saw the same data."""
     lines = sorted(f"{e.name}\t{CLASSES[e.label]}\t{e.split}\t{e.group}" for e in examples)

@@ -81,9 +81,9 @@ def auroc_values(scores: ArrayLike, positives: ArrayLike, weights: Weights) -> V
     """Return the chance [R] that a positive outscores a negative, ties counting half."""
     values, is_positive = np.asarray(scores), np.asarray(positives, dtype=bool)
     order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0]) if len(values) else []
     if not len(values):
         return np.full(len(weights), np.nan)
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0])
     in_order, truth = weights[:, order], is_positive[order]
     positive = np.add.reduceat(in_order * truth, starts, axis=1)
     negative = np.add.reduceat(in_order * ~truth, starts, axis=1)

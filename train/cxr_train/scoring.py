@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,12 @@ from cxr_train.calibration import fit_temperature
 from cxr_train.dataset import LoadedImages, load_images
 from cxr_train.errors import DataError
 from cxr_train.figures import Films, Scored
-from cxr_train.manifest import Example, read_data, select
+from cxr_train.manifest import Example, own_examples, read_data
 from cxr_train.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import CLASSES, ModelCard
-from edge_infer.model.model_file import load_model_file
 
 _TB = CLASSES.index("tuberculosis")
 Images = NDArray[np.uint8]
@@ -57,7 +57,7 @@ def open_model(path: Path, *, cache: Path | None = None) -> Model:
     A checkpoint's temperature and TB threshold are fitted on the validation films of the data it
     was trained on; an .onnx carries its own. DataError or ModelError says what is missing.
     """
-    return _open_checkpoint(path, cache) if path.is_dir() else _open_onnx(path)
+    return _open_checkpoint(path, cache) if path.is_dir() else open_onnx(path)
 
 
 def load_films(
@@ -118,7 +118,8 @@ def input_type(path: Path) -> str:
         return "dicom" if sniff(file.read(HEAD_BYTES)) is FileKind.DICOM else "raster"
 
 
-def _open_onnx(path: Path) -> Model:
+def open_onnx(path: Path) -> Model:
+    """Open a model file through the runner's own code; ModelError when it is unusable."""
     classifier = Classifier.load(path, threads=1)
     card = classifier.card
     if card.input.height != card.input.width:
@@ -132,7 +133,7 @@ def _open_onnx(path: Path) -> Model:
     return Model(
         name=f"{card.name} {card.version} INT8",
         side=card.input.height,
-        sha256=load_model_file(path).sha256,
+        sha256=classifier.sha256,
         ask=ask,
         temperature=card.temperature,
         tb_threshold=card.operating_points.refer_tb.tenths,
@@ -140,9 +141,8 @@ def _open_onnx(path: Path) -> Model:
     )
 
 
-def _open_checkpoint(folder: Path, cache: Path | None) -> Model:
-    import hashlib
-
+def read_checkpoint(folder: Path, val: LoadedImages) -> Model:
+    """Open a run folder and fit temperature and TB threshold on `val`, at the run's input size."""
     import torch
 
     from cxr_train.checkpoint import BEST_FILE, load_run
@@ -152,24 +152,30 @@ def _open_checkpoint(folder: Path, cache: Path | None) -> Model:
     side = run.config.input_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = run.network.to(device)
-    if run.data is None or not run.data.exists():
-        raise DataError(
-            f"The data of {folder} is not at {run.data}: its validation films are needed to fit "
-            "temperature and threshold. Put them back, or evaluate the exported .onnx."
-        )
 
     def ask(images: Images) -> NDArray[np.float32]:
         return predict(network, images, size=side, device=device)
 
-    val = load_films(select(read_data(run.data), "val"), side, what="val", cache=cache)
     temperature, tb_threshold = fit_reading(ask(val.pixels), val.examples)
-    digest = hashlib.sha256((folder / BEST_FILE).read_bytes()).hexdigest()
     return Model(
         name=f"{run.config.name} ({run.config.arch}, checkpoint)",
         side=side,
-        sha256=digest,
+        sha256=hashlib.sha256((folder / BEST_FILE).read_bytes()).hexdigest(),
         ask=ask,
         temperature=temperature,
         tb_threshold=tb_threshold,
         card=None,
     )
+
+
+def _open_checkpoint(folder: Path, cache: Path | None) -> Model:
+    from cxr_train.checkpoint import load_run
+
+    run = load_run(folder)
+    if run.data is None or not run.data.exists():
+        raise DataError(
+            f"The data of {folder} is not at {run.data}: its validation films are needed to fit "
+            "temperature and threshold. Put them back, or evaluate the exported .onnx."
+        )
+    val = own_examples(read_data(run.data), run.without, "val")
+    return read_checkpoint(folder, load_films(val, run.config.input_size, what="val", cache=cache))
