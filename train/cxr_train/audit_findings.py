@@ -139,37 +139,37 @@ def _repeated(result: AuditResult) -> Iterator[Finding]:
         (
             FindingKind.GROUPS,
             len(result.groups),
-            "groups (patients) have films in two splits.",
+            "Groups (patients) with films in two splits",
             "Give all films of a group one split.",
         ),
         (
             FindingKind.ACROSS_SPLITS,
             len(result.pairs_of(across=True)),
-            "pairs across splits are the same film.",
+            "Pairs across splits that are one film",
             "Give both one group and one split, or remove one; scores are too high until then.",
         ),
         (
             FindingKind.CONTRADICTION,
             len(result.contradictions),
-            "pairs are the same film with two classes.",
+            "Pairs of one film with two classes",
             "Look at both and correct the class, or remove both.",
         ),
         (
             FindingKind.LOOK_ALIKES,
             len(result.look_alikes_across),
-            "pairs across splits look like two films of one patient.",
+            "Pairs across splits that look like two films of one patient",
             "Look at them and give one patient one group.",
         ),
         (
             FindingKind.WITHIN_SPLIT,
             len(result.pairs_of(across=False)),
-            "pairs within a split are the same film.",
+            "Pairs within a split that are one film",
             "They count twice: keep one.",
         ),
     )
     for kind, count, what, advice in counted:
         if count:
-            yield Finding(kind=kind, text=f"{count} {what}", advice=advice)
+            yield Finding(kind=kind, text=f"{what}: {count}.", advice=advice)
 
 
 def _readable_sources(result: AuditResult) -> Iterator[Finding]:
@@ -223,7 +223,7 @@ def _markers(result: AuditResult) -> Iterator[Finding]:
         where = f"Within {within}" if within else "Over all films"
         yield Finding(
             kind=FindingKind.MARKER,
-            text=f"{where} {len(found)} markers tell the class: {told}.",
+            text=f"{where}, markers that tell the class: {len(found)}. The clearest: {told}.",
             advice="Mask them, or show that the model does not look there.",
         )
 
