@@ -18,7 +18,7 @@ from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit import fit_run
 from cxr_train.loop import EpochRecord, predict, train, train_step
 from cxr_train.manifest import Example, read_data, select
-from cxr_train.pace import learning_rate
+from cxr_train.pace import STEPS_WORTH_COMPILING, learning_rate, uses_compile
 from cxr_train.release import plan_release
 from cxr_train.state import start_state
 from tests.train.tiny_films import write_data
@@ -138,6 +138,45 @@ def test_resume_with_other_settings_is_refused(
     train(config(), *films, tmp_path, report=lambda _: None)
     with pytest.raises(DataError, match="another learning_rate"):
         train(config(learning_rate=0.5), *films, tmp_path, resume=True, report=lambda _: None)
+
+
+def test_an_older_checkpoint_resumes_and_compile_may_change(
+    films: tuple[LoadedImages, LoadedImages], tmp_path: Path
+) -> None:
+    train(config(compile="off"), *films, tmp_path, report=lambda _: None)
+    assert train(config(), *films, tmp_path, resume=True, report=lambda _: None).epoch == 3
+    saved = load_state(tmp_path / "last.pt")
+    for key in ("compile", "keep_start"):
+        del saved["config"][key]
+    torch.save(saved, tmp_path / "last.pt")
+    assert train(config(), *films, tmp_path, resume=True, report=lambda _: None).epoch == 3
+    with pytest.raises(DataError, match="another keep_start"):
+        train(config(keep_start=0.5), *films, tmp_path, resume=True, report=lambda _: None)
+
+
+@pytest.mark.slow
+def test_compiled_steps_train_the_same_network_under_the_same_names(
+    films: tuple[LoadedImages, LoadedImages], tmp_path: Path
+) -> None:
+    for name in ("on", "off"):
+        (tmp_path / name).mkdir()
+        train(config(compile=name), *films, tmp_path / name, report=lambda _: None)
+    on, off = (load_state(tmp_path / name / "last.pt") for name in ("on", "off"))
+    assert list(on["network"]) == list(off["network"])
+    assert list(on["average"]) == list(off["average"])
+    for key, value in off["network"].items():
+        torch.testing.assert_close(on["network"][key], value, rtol=0.05, atol=5e-3)
+    more = config(compile="off")
+    assert train(more, *films, tmp_path / "on", resume=True, report=lambda _: None).epoch == 3
+
+
+def test_compile_is_automatic_only_where_it_can_pay() -> None:
+    assert uses_compile(config(compile="on"), steps=1, processes=1)
+    assert not uses_compile(config(compile="off"), steps=10**6, processes=1)
+    assert not uses_compile(config(), steps=STEPS_WORTH_COMPILING - 1, processes=1)
+    assert not uses_compile(config(), steps=10**6, processes=2)
+    with pytest.raises(ConfigError, match="compile: auto, on or off"):
+        config(compile="yes")
 
 
 def test_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:

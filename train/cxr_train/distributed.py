@@ -143,14 +143,18 @@ def join_processes() -> Iterator[Processes]:
     # Words between processes go over gloo in either case: they need no GPU and block none.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_LONGEST_WAIT)
+    orderly = False
     try:
         yield processes
+        orderly = True
     except KeyboardInterrupt:
         if processes.first:
             raise
         raise SystemExit(_INTERRUPTED) from None
     finally:
-        dist.destroy_process_group()
+        # nccl's farewell waits for every process, and after an error some never come.
+        if orderly or backend == "gloo":
+            dist.destroy_process_group()
 
 
 def _read_place() -> Processes:

@@ -62,20 +62,7 @@ def fit_run(
         cache=cache,
     )
     with join_processes() as processes:
-        # The first process decodes; the others then map what it left in the cache.
-        films = processes.run_first(lambda: _prepare(request, processes))
-        facts = _describe_run(request, films, processes)
-        if processes.first:
-            write_json(facts, out / RUN_FILE)
-        try:
-            state = _train(request, films, processes)
-        finally:
-            if processes.first:
-                _draw(config, out)
-        if processes.first:
-            facts |= _measure(config, state, films.val_set, out)
-            write_json(facts, out / RUN_FILE)
-            print(describe_result(facts, out))  # noqa: T201
+        _fit(request, processes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +89,24 @@ class _Films:
     """The data's train split, without what was added to it."""
     start: CamNetwork | None
     fingerprint: str
+
+
+def _fit(request: _Request, processes: Processes) -> None:
+    # The first process decodes; the others then map what it left in the cache.
+    films = processes.run_first(lambda: _prepare(request, processes))
+    if not processes.first:
+        _train(request, films, processes)
+        return
+    out = request.out
+    facts = _describe_run(request, films, processes)
+    write_json(facts, out / RUN_FILE)
+    try:
+        state = _train(request, films, processes)
+    finally:
+        _draw(request.config, out)
+    facts |= _measure(request.config, state, films.val_set, out)
+    write_json(facts, out / RUN_FILE)
+    print(describe_result(facts, out))  # noqa: T201
 
 
 def _prepare(request: _Request, processes: Processes) -> _Films:

@@ -51,7 +51,7 @@ class EpochRecord:
     """Share of the epoch spent preparing batches rather than in the network, 0..1."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Course:
     """All that stays the same from the first epoch to the last."""
 
@@ -62,7 +62,6 @@ class Course:
     """[N], how often each training film is drawn."""
     plan: Release
     processes: Processes
-    device: torch.device
 
 
 def train(
@@ -83,21 +82,13 @@ def train(
     part of the training films that is not extra; default: all. Of several processes, all train
     and validate together and the first one writes and reports.
     """
-    device = processes.device()
-    state = start_state(config, device, start, processes)
+    state = start_state(config, processes.device(), start, processes)
     if resume and processes.share((out / LAST_FILE).is_file()):
         restore_state(state, config, out / LAST_FILE)
-    weights = sampling_weights(train_set.examples, config.balance, config.balance_power)
     drawn = train_set.examples
-    course = Course(
-        config=config,
-        train_set=train_set,
-        val_set=val_set,
-        weights=weights,
-        plan=plan_release(config, drawn if own is None else own, drawn, weights, start),
-        processes=processes,
-        device=device,
-    )
+    weights = sampling_weights(drawn, config.balance, config.balance_power)
+    plan = plan_release(config, drawn if own is None else own, drawn, weights, start)
+    course = Course(config, train_set, val_set, weights, plan, processes)
     _compile_if_it_pays(state, course)
     while state.epoch < config.epochs and not _stalled(state, config):
         record, released = run_epoch(state, course)
@@ -119,7 +110,7 @@ def train(
 
 def run_epoch(state: TrainState, course: Course) -> tuple[EpochRecord, CamNetwork]:
     """Train one epoch and measure the network that is released after it."""
-    config, processes = course.config, course.processes
+    config, processes, device = course.config, course.processes, course.processes.device()
     started = time.perf_counter()
     preparing = 0.0
     stage = config.stage_of(state.epoch)
@@ -133,7 +124,7 @@ def run_epoch(state: TrainState, course: Course) -> tuple[EpochRecord, CamNetwor
     state.network.train()
     began = time.perf_counter()
     for films, labels in read_batches(
-        course.train_set, batches, part=processes.part, device=course.device
+        course.train_set, batches, part=processes.part, device=device
     ):
         pixels = augment_batch(films, augment, size=size, generator=generator, processes=processes)
         preparing += time.perf_counter() - began
@@ -175,7 +166,7 @@ def train_step(
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate
     pixels = pixels.to(memory_format=torch.channels_last)
-    network = state.compiled or state.network
+    network = state.network if state.compiled is None else state.compiled
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=uses_bf16(config)):
         logits, _ = network(pixels)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=config.label_smoothing)
@@ -207,7 +198,7 @@ def _validate(network: CamNetwork, course: Course, *, size: int) -> dict[str, fl
     """Measure `network` on the validation films, of which each process predicts its part."""
     films, part = course.val_set, course.processes.part
     mine = np.zeros((len(films.pixels), len(CLASSES)), np.float32)
-    mine[part] = predict(network, films.pixels[part], size=size, device=course.device)
+    mine[part] = predict(network, films.pixels[part], size=size, device=course.processes.device())
     logits = course.processes.sum_up(torch.from_numpy(mine))
     predictions = logits.numpy().argmax(axis=1)
     return {
