@@ -85,6 +85,6 @@ def load_run(folder: Path) -> LoadedRun:
         data=Path(data) if data else None,
         extra=tuple(Path(path) for path in extra),
         without=tuple(facts.get("without", ())),
-        recipe_text=json.dumps(settings, sort_keys=True),
+        recipe_text=json.dumps(facts.get("averaged", settings), sort_keys=True),
         facts=facts,
     )

@@ -100,6 +100,21 @@ def fit(
 
 
 @app.command()
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of trainings from one start.")],
+    out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
+    ] = None,
+) -> None:
+    """Average the weights of several trainings into one run folder."""
+    from cxr_train.average import average_runs
+
+    for line in average_runs(runs, out, cache=cache):
+        typer.echo(line)
+
+
+@app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Run folder, or an exported .onnx.")],
     data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cxr_train.batches import films_per_step
 from cxr_train.checkpoint import BEST_FILE, LAST_FILE, RUN_FILE, load_run, write_json
 from cxr_train.config import TrainConfig
@@ -246,20 +249,24 @@ def _measure(
         raise DataError(f"{out} has no best weights: no epoch of the last stage was finished.")
     network = load_run(out).network
     logits = predict(network, val_set.pixels, size=config.input_size, device=torch.device("cpu"))
-    predictions = logits.argmax(axis=1)
-    labels = val_set.labels
     return {
         "epochs_run": state.epoch,
         "best_epoch": state.best_epoch,
-        "val": {
-            "accuracy": accuracy(labels, predictions),
-            "macro_f1": macro_f1(labels, predictions),
-            "per_class": {
-                name: vars(score)
-                for name, score in zip(CLASSES, class_scores(labels, predictions), strict=True)
-            },
-            "confusion_rows_are_truth": confusion_matrix(labels, predictions).tolist(),
+        "val": describe_val(val_set.labels, logits),
+    }
+
+
+def describe_val(labels: NDArray[np.int64], logits: NDArray[np.float32]) -> dict[str, Any]:
+    """Return what run.json says of validation logits [N, 4]."""
+    predictions = logits.argmax(axis=1)
+    return {
+        "accuracy": accuracy(labels, predictions),
+        "macro_f1": macro_f1(labels, predictions),
+        "per_class": {
+            name: vars(score)
+            for name, score in zip(CLASSES, class_scores(labels, predictions), strict=True)
         },
+        "confusion_rows_are_truth": confusion_matrix(labels, predictions).tolist(),
     }
 
 
