@@ -48,7 +48,14 @@ def test_two_trainings_become_a_run_that_loads(tmp_path: Path) -> None:
     run = load_run(tmp_path / "mean")
     pair = [load_run(folder).network.cam.weight for folder in (first, second)]
     torch.testing.assert_close(run.network.cam.weight, (pair[0] + pair[1]) / 2)
-    assert [part["run"] for part in json.loads(run.recipe_text)] == ["first", "second"]
+    assert [part["run"] for part in json.loads(run.recipe_text)["averaged"]] == ["first", "second"]
+    shifted = average_runs(
+        [first, second], tmp_path / "shifted", shift_classes=True, cache=tmp_path / "cache"
+    )
+    loss = [float(line.split("log loss ")[1].split()[0]) for line in shifted]
+    assert len(shifted) == 4 and loss[3] < loss[2]
+    bias = (load_run(tmp_path / "shifted").network.bias - run.network.bias).detach()
+    assert bias.abs().max() > 1e-3 and abs(float(bias.sum())) < 1e-3
     with pytest.raises(ConfigError, match="only equal networks"):
         average_runs([first, train("larger", side=48)], tmp_path / "other")
     with pytest.raises(ConfigError, match="at least two"):

@@ -12,9 +12,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from cxr_train.calibration import fit_temperature, log_loss
+from cxr_train.calibration import fit_class_shift, fit_temperature, log_loss
 from cxr_train.checkpoint import (
     BEST_FILE,
     RUN_FILE,
@@ -32,9 +34,12 @@ from cxr_train.scoring import load_films
 from edge_infer.errors import ReportError
 
 
-def average_runs(folders: Sequence[Path], out: Path, *, cache: Path | None = None) -> list[str]:
+def average_runs(
+    folders: Sequence[Path], out: Path, *, shift_classes: bool = False, cache: Path | None = None
+) -> list[str]:
     """Write run folder `out` with the mean of the best weights of `folders`; say how each scores.
 
+    `shift_classes` adds to the bias what makes the validation films' log loss least.
     Raises ConfigError for fewer than two runs or runs of other networks, DataError for runs of
     other data, ReportError when `out` cannot be written.
     """
@@ -47,9 +52,18 @@ def average_runs(folders: Sequence[Path], out: Path, *, cache: Path | None = Non
     films = own_examples(read_data(first.data), first.without, "val")
     val = load_films(films, side, what="val", cache=cache)
     mean = average_networks([run.network for run in runs])
+
+    def ask(network: CamNetwork) -> NDArray[np.float32]:
+        return predict(network, val.pixels, size=side, device=torch.device("cpu"))
+
+    scored = [*((str(run.folder), ask(run.network)) for run in runs), ("mean", ask(mean))]
+    if shift_classes:
+        shift = fit_class_shift(scored[-1][1], val.labels)
+        with torch.no_grad():
+            mean.bias.add_(torch.from_numpy(shift).float())
+        scored.append((f"mean, classes shifted by {shift.tolist()}", ask(mean)))
     lines = []
-    for name, network in [*((str(run.folder), run.network) for run in runs), ("mean", mean)]:
-        logits = predict(network, val.pixels, size=side, device=torch.device("cpu"))
+    for name, logits in scored:
         loss = log_loss(logits.astype("float64"), val.labels, fit_temperature(logits, val.labels))
         facts = describe_val(val.labels, logits)
         lines.append(
@@ -59,7 +73,7 @@ def average_runs(folders: Sequence[Path], out: Path, *, cache: Path | None = Non
     try:
         out.mkdir(parents=True, exist_ok=True)
         save_atomically({"network": mean.state_dict(), "epoch": -1}, out / BEST_FILE)
-        write_json(_describe(runs, facts), out / RUN_FILE)
+        write_json(_describe(runs, facts, shift_classes=shift_classes), out / RUN_FILE)
     except OSError as error:
         raise ReportError(f"The run folder {out} cannot be written: {error.strerror}.") from error
     return lines
@@ -92,12 +106,15 @@ def _check_alike(runs: Sequence[LoadedRun]) -> None:
             raise DataError(f"{run.folder} was trained on other data than {first.folder}.")
 
 
-def _describe(runs: Sequence[LoadedRun], val: dict[str, Any]) -> dict[str, Any]:
+def _describe(
+    runs: Sequence[LoadedRun], val: dict[str, Any], *, shift_classes: bool
+) -> dict[str, Any]:
     first = runs[0]
     kept = ("data", "extra", "without", "fingerprint", "train_images", "val_images", "skipped")
     return {
         "config": first.config.to_dict(),
         **{key: first.facts[key] for key in kept if key in first.facts},
         "averaged": [{"run": run.folder.name, "settings": run.recipe_text} for run in runs],
+        "classes_shifted": shift_classes,
         "val": val,
     }

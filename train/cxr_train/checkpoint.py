@@ -85,6 +85,14 @@ def load_run(folder: Path) -> LoadedRun:
         data=Path(data) if data else None,
         extra=tuple(Path(path) for path in extra),
         without=tuple(facts.get("without", ())),
-        recipe_text=json.dumps(facts.get("averaged", settings), sort_keys=True),
+        recipe_text=_describe_settings(facts),
         facts=facts,
     )
+
+
+def _describe_settings(facts: dict[str, Any]) -> str:
+    """Return the settings of a training, or of all trainings that a run is the mean of."""
+    if "averaged" not in facts:
+        return json.dumps(facts["config"], sort_keys=True)
+    made = {key: facts[key] for key in ("averaged", "classes_shifted") if key in facts}
+    return json.dumps(made, sort_keys=True)

@@ -103,6 +103,9 @@ def fit(
 def average(
     runs: Annotated[list[Path], typer.Argument(help="Run folders of trainings from one start.")],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    shift_classes: Annotated[
+        bool, typer.Option("--shift-classes", help="Fit each class's bias on validation films.")
+    ] = False,
     cache: Annotated[
         Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
     ] = None,
@@ -110,7 +113,7 @@ def average(
     """Average the weights of several trainings into one run folder."""
     from cxr_train.average import average_runs
 
-    for line in average_runs(runs, out, cache=cache):
+    for line in average_runs(runs, out, shift_classes=shift_classes, cache=cache):
         typer.echo(line)
 
 

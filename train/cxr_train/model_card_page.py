@@ -91,8 +91,9 @@ def _intended_use(card: ModelCard) -> Iterator[str]:
 def _training(card: ModelCard) -> Iterator[str]:
     yield from ("", "## Training data", "", card.data_statement, "")
     yield (
-        "Parts are kept apart by group: a patient, and whoever's film looks like that patient's, "
-        "stands in one split only. Temperature and thresholds come from the validation split alone."
+        "Splits are kept apart by the data's own groups (patients, as far as their ids are known); "
+        "`cxr-train audit` lists what those groups miss. Temperature and thresholds come from the "
+        "validation split alone."
     )
     yield from ("", "| source | what it is | licence |", "| --- | --- | --- |")
     for name, facts in sorted(SOURCES.items()):
