@@ -22,8 +22,8 @@ from edge_infer.model.findings import printed_units
 from edge_infer.model.model_card import CLASSES, ConformalClass, Interval, UncertainBand
 
 ALPHA = 0.1
-"""Share of films of a class whose set may lack it. At 0.05 the bundled model called 77 of 132 adults'
-normal validation films uncertain and 24 clear; at 0.1 it is 33 and 68."""
+"""Share of films of a class whose set may lack it. At 0.05 the bundled model called 77 of 132
+adults' normal validation films uncertain and 24 clear; at 0.1 it is 33 and 68."""
 
 
 @dataclass(frozen=True, kw_only=True)
