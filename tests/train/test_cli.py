@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,22 @@ def test_impossible_options_are_exit_2(words: list[str], tmp_path: Path) -> None
     done = run("fit", write_data(tmp_path / "data"), "--out", tmp_path / "run", *words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_of_several_processes_one_says_what_is_wrong(tmp_path: Path) -> None:
+    words = ("fit", tmp_path / "nowhere", "--out", tmp_path / "run")
+    said = {}
+    for rank in ("0", "1"):
+        done = subprocess.run(
+            [sys.executable, "-m", "cxr_train.cli", *map(str, words), "--augment", "wild"],
+            check=False,
+            capture_output=True,
+            encoding="utf-8",
+            env={**os.environ, "RANK": rank},
+        )
+        assert done.returncode == 2
+        said[rank] = done.stderr
+    assert "wild" in said["0"] and said["1"] == ""
 
 
 def test_out_that_is_a_file_is_exit_6(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -256,7 +257,9 @@ def main() -> None:
     try:
         app()
     except CxrError as error:
-        print(f"cxr-train: {error}", file=sys.stderr)  # noqa: T201
+        # Under torchrun every process finds the same fault: one of them says it.
+        if os.environ.get("RANK", "0") == "0":
+            print(f"cxr-train: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
     except ModuleNotFoundError as error:
         if error.name not in EXTRA_MODULES:
