@@ -94,9 +94,9 @@ def png_opencv(data: bytes, _rows: int, _columns: int) -> Any:
 
 def rle_pylibjpeg(data: bytes, rows: int, columns: int) -> Any:
     """Decode DICOM RLE with pylibjpeg-rle."""
-    import rle
+    from rle.rle import decode_frame
 
-    return rle.decode_frame(data, rows * columns, 16, "<")
+    return decode_frame(data, rows * columns, 16, "<")
 
 
 def rle_imagecodecs(data: bytes, _rows: int, _columns: int) -> Any:
