@@ -83,7 +83,7 @@ class Line:
         self.missing = self.stopwatch.install(STAGES, "edge_infer")
         self.classifier = screen.open_model()
         card = self.classifier.card
-        wanted = {
+        wanted: dict[str, Any] = {
             "height": card.input.height,
             "width": card.input.width,
             "include_patient": False,

@@ -137,7 +137,8 @@ def print_day(results: Sequence[Result], floor: dict[str, Any] | str) -> None:
     if isinstance(floor, dict):
         print(
             f"| floor | {floor_rate:.1f} | | | 1 | | | |\n\nThe floor is {floor['film_ms']:.1f} ms "
-            f"a film over {floor['cores']} cores, {floor['network_ms']:.1f} ms of them the network."
+            f"a film, {floor['network_ms']:.1f} ms of them the network, over {floor['cores']} "
+            f"cores;\nwith one process per core at once it is {floor['together']:.1f} films/s."
         )
     else:
         print(f"| floor | {floor} | | | | | | |")
@@ -183,7 +184,7 @@ def _rate(result: Result) -> str:
 def measure_floor(folder: Path, options: argparse.Namespace) -> dict[str, Any] | str:
     """Run `floor` in the peers' Python; return what it found, or why it could not."""
     command = [options.python_peers, "-m", "benchmarks.floor", str(folder), "--json"]
-    command += ["--cores", str(options.cores)]
+    command += ["--cores", str(options.cores), "--together"]
     done = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
     )

@@ -42,8 +42,10 @@ SYNTAXES: dict[str, tuple[str, Encoder | None]] = {
     ),
     "rle": ("1.2.840.10008.1.2.5", None),
 }
-BASELINE_JPEG = "jpeg_dicom"
-"""8-bit lossy JPEG inside DICOM, the one syntax that does not keep the film's bits."""
+_BASELINE = (
+    "1.2.840.10008.1.2.4.50",
+    lambda pixels, _bits: imagecodecs.jpeg8_encode(pixels, level=90),
+)
 
 
 def write_dicom(
@@ -56,33 +58,20 @@ def write_dicom(
 ) -> None:
     """Write grey `pixels` (already within `bits`) as a frontal chest film in `syntax`.
 
+    A name of SYNTAXES, or "jpeg_dicom": 8-bit lossy JPEG, the one that does not keep the bits.
     `window` is centre and width in `bits`; without it the whole range is shown.
     """
-    uid, encode = (
-        SYNTAXES[syntax]
-        if syntax != BASELINE_JPEG
-        else (
-            "1.2.840.10008.1.2.4.50",
-            lambda pixels, _bits: imagecodecs.jpeg8_encode(pixels, level=90),
-        )
-    )
-    stored: NDArray[Any] = pixels
-    shift = bits - 8 if syntax == BASELINE_JPEG else 0
-    if syntax == BASELINE_JPEG:
-        stored, bits = (pixels >> shift).astype(np.uint8), 8
-    film = Dataset()
+    uid, encode = _BASELINE if syntax == "jpeg_dicom" else SYNTAXES[syntax]
+    film = _describe(pixels.shape)
     film.file_meta = FileMetaDataset()
-    film.file_meta.TransferSyntaxUID = UID(
-        uid if uid != "1.2.840.10008.1.2.5" else "1.2.840.10008.1.2.1"
-    )
-    film.SOPClassUID = film.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1")
-    film.SOPInstanceUID = film.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    film.StudyInstanceUID, film.SeriesInstanceUID = generate_uid(), generate_uid()
-    film.Modality, film.BodyPartExamined, film.ViewPosition = "CR", "CHEST", "PA"
-    film.Rows, film.Columns = stored.shape
-    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+    # pydicom compresses RLE itself, from an uncompressed film.
+    film.file_meta.TransferSyntaxUID = UID(SYNTAXES["explicit"][0] if syntax == "rle" else uid)
+    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID
+    shift = bits - 8 if syntax == "jpeg_dicom" else 0
+    stored = (pixels >> shift).astype(np.uint8) if shift else pixels
+    bits -= shift
     film.BitsAllocated, film.BitsStored, film.HighBit = 8 * stored.itemsize, bits, bits - 1
-    film.PixelRepresentation = 0
     if window:
         film.WindowCenter, film.WindowWidth = (str(number >> shift) for number in window)
     if encode:
@@ -95,6 +84,18 @@ def write_dicom(
     if syntax == "rle":
         film.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
     film.save_as(path, enforce_file_format=True)
+
+
+def _describe(shape: tuple[int, ...]) -> Dataset:
+    film = Dataset()
+    film.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1")
+    film.SOPInstanceUID = generate_uid()
+    film.StudyInstanceUID, film.SeriesInstanceUID = generate_uid(), generate_uid()
+    film.Modality, film.BodyPartExamined, film.ViewPosition = "CR", "CHEST", "PA"
+    film.Rows, film.Columns = shape
+    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+    film.PixelRepresentation = 0
+    return film
 
 
 def enlarge(grey: NDArray[np.uint8], shape: tuple[int, int], seed: int) -> NDArray[np.uint16]:

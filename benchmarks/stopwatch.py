@@ -44,9 +44,9 @@ class Stopwatch:
         missing = []
         for stage, names in stages.items():
             for name in names:
-                module, _, function = name.partition(":")
+                home, _, attribute = name.partition(":")
                 try:
-                    found.append((stage, getattr(import_module(f"{package}.{module}"), function)))
+                    found.append((stage, getattr(import_module(f"{package}.{home}"), attribute)))
                 except (ImportError, AttributeError):
                     missing.append(name)
         modules = [module for name, module in sys.modules.items() if name.startswith(package)]
