@@ -68,6 +68,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of the floor")
     options = parser.parse_args()
     options.python_torch = options.python_torch or options.python_peers
+    # Contestants run in this clone's folder, whatever the current one is.
+    options.day, options.fp32 = options.day.resolve(), options.fp32 and options.fp32.resolve()
     return options
 
 

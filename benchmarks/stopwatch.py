@@ -1,4 +1,4 @@
-"""Wall time of named functions, each without what it spent in other named ones."""
+"""Time of named functions, each without what it spent in other named ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Any
 class Stopwatch:
     """Collects seconds per stage while the functions of the stages are wrapped."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.spent: dict[str, float] = defaultdict(float)
+        self.clock = clock
         self._inner: list[float] = []
 
     def wrap(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,11 +25,11 @@ class Stopwatch:
         @wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
             self._inner.append(0.0)
-            started = time.perf_counter()
+            started = self.clock()
             try:
                 return function(*args, **kwargs)
             finally:
-                took = time.perf_counter() - started
+                took = self.clock() - started
                 self.spent[stage] += took - self._inner.pop()
                 if self._inner:
                     self._inner[-1] += took
