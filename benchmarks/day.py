@@ -109,41 +109,39 @@ def race_day(films: Sequence[Path], options: argparse.Namespace, scratch: Path) 
     results = race(day, one, contestants, rounds=options.rounds, scratch=scratch / "out")
     floor = measure_floor(day, options)
     print_day(results, floor)
-    if options.fp32 is None:
-        print("The fp32 networks have random weights (speed does not depend on them).")
+    whose = "torch network has" if options.fp32 else "fp32 networks have"
+    print(f"The {whose} random weights; speed does not depend on them.")
 
 
 def print_day(results: Sequence[Result], floor: dict[str, Any] | str) -> None:
-    """Print one row per contestant, then the floor."""
-    by_name = {result.name: result for result in results if not result.unfit}
-    print(
-        "| loop | films/s | x stock INT8 | x stock torch | of the floor | s | start-up s | ", end=""
-    )
-    print("films/s without start-up |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
+    """Print one row per contestant, then the floor; in brackets with start-up taken off."""
+    rates = {result.name: result.films_per_s for result in results if not result.unfit}
     floor_rate = floor["films_per_s"] if isinstance(floor, dict) else None
+    print("| loop | films/s | x stock INT8 | x stock torch | of the floor | s | start-up s |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for result in results:
         if result.unfit:
-            print(f"| {result.name} | {result.unfit} | | | | | | |")
+            print(f"| {result.name} | {result.unfit} | | | | | |")
             continue
-        ratios = [
-            f"{result.films_per_s / by_name[name].films_per_s:.2f}" if name in by_name else ""
-            for name in (STOCK_INT8, STOCK_TORCH)
+        cells = [_rate(result)]
+        for name in (STOCK_INT8, STOCK_TORCH):
+            cells.append(f"{result.films_per_s / rates[name]:.2f}" if name in rates else "")
+        near = [
+            f"{rate / floor_rate:.2f}" for rate in (result.films_per_s, result.steady) if floor_rate
         ]
-        ratios.append(f"{result.films_per_s / floor_rate:.2f}" if floor_rate else "")
-        print(
-            f"| {result.name} | {result.films_per_s:.1f} | {' | '.join(ratios)} | "
-            f"{result.seconds:.1f} | {result.start_s:.2f} | {result.steady:.1f} |"
-        )
-        if result.note:
-            print(f"| ^ {result.note} | | | | | | | |")
-    if isinstance(floor, dict):
-        print(
-            f"| floor | {floor_rate:.1f} | | | 1 | | | |\n\nThe floor is {floor['film_ms']:.1f} ms "
-            f"a film, {floor['network_ms']:.1f} ms of them the network, over {floor['cores']} "
-            f"cores;\nwith one process per core at once it is {floor['together']:.1f} films/s."
-        )
-    else:
-        print(f"| floor | {floor} | | | | | | |")
+        cells += [f"{near[0]} ({near[1]})" if near else "", f"{result.seconds:.1f}"]
+        cells += [f"{result.start_s:.2f} |" + (result.note and f" {result.note}")]
+        print(f"| {result.name} | {' | '.join(cells)}")
+    if isinstance(floor, str):
+        print(f"| floor | {floor} | | | | | |")
+        return
+    print(f"| floor | {floor_rate:.1f} | | | 1 | | |\n")
+    print("In brackets: start-up (what a folder of one film takes) taken off.")
+    print(
+        f"The floor is {floor['film_ms']:.1f} ms a film, {floor['network_ms']:.1f} ms of them the "
+        f"network, over {floor['cores']} cores;\nwith one process per core at once it is "
+        f"{floor['together']:.1f} films/s."
+    )
 
 
 def race_per_syntax(films: Sequence[Path], options: argparse.Namespace, scratch: Path) -> None:
