@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -21,6 +22,7 @@ from edge_infer.result_folder import choose_folder
 from edge_infer.terminal import Progress, printable, summarise
 
 if TYPE_CHECKING:
+    from edge_infer.day.picture_spool import PictureSpool
     from edge_infer.day.worklist import ScreenedDay, WorklistRow
     from edge_infer.films.find_images import FoundImages
     from edge_infer.model.model_file import ModelFile
@@ -101,6 +103,7 @@ def infer(
             _check_this_pc(model)
         if not inputs:
             raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
+        from edge_infer.day.picture_spool import PictureSpool
         from edge_infer.day.report import check_writable, write_report
         from edge_infer.day.worklist import exit_code
         from edge_infer.model.bundled import bundled_model
@@ -110,18 +113,20 @@ def infer(
         found = _find(inputs)
         file = load_model_file(model or bundled_model())
         check_writable(folder)
-        with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as progress:
-            progress.say("Starting ...")
-            rows = _screen_until_interrupted(
-                found,
-                file,
-                progress,
-                workers=workers or default_workers(),
-                include_patient=include_patient,
-                file_timeout_s=file_timeout,
-            )
-        day = _to_day(found, rows, file, include_patient=include_patient)
-        write_report(day, folder)
+        with PictureSpool(folder) as spool:
+            with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as line:
+                line.say("Starting ...")
+                rows = _screen_until_interrupted(
+                    found,
+                    file,
+                    spool,
+                    line,
+                    workers=workers or default_workers(),
+                    include_patient=include_patient,
+                    file_timeout_s=file_timeout,
+                )
+            day = _to_day(found, rows, file, include_patient=include_patient)
+            write_report(day, folder)
         if not quiet:
             typer.echo("\n".join(summarise(day, folder)))
         if not day.is_complete:
@@ -180,6 +185,7 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
 def _screen_until_interrupted(
     found: FoundImages,
     file: ModelFile,
+    spool: PictureSpool,
     progress: Progress,
     *,
     workers: int,
@@ -200,7 +206,7 @@ def _screen_until_interrupted(
     try:
         with closing(screening):
             for row in screening:
-                rows.append(row)
+                rows.append(replace(row, thumbnail=spool.keep(bytes(row.thumbnail))))
                 progress.advance()
     except KeyboardInterrupt:
         if not rows:

@@ -109,10 +109,10 @@ def _run_side_by_side(
     finished: deque[tuple[int, Any]] = deque()
     while waiting or finished or crew.held():
         crew.grow(min(size, len(waiting) + crew.held()))
-        if len(finished) < size * _AHEAD:
-            crew.hand_out(waiting, paths)
         for worker in crew.wait(is_patient=not finished):
             finished.extend(crew.take_news(worker, waiting))
+        if len(finished) < size * _AHEAD:
+            crew.hand_out(waiting, paths)
         if finished:
             yield finished.popleft()
 
