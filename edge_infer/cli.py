@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge_infer.day.picture_spool import PictureSpool
     from edge_infer.day.worklist import ScreenedDay, WorklistRow
     from edge_infer.films.find_images import FoundImages
+    from edge_infer.films.isolation import Crew
     from edge_infer.model.model_file import ModelFile
 
 USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
@@ -103,30 +104,36 @@ def infer(
             _check_this_pc(model)
         if not inputs:
             raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
-        from edge_infer.day.picture_spool import PictureSpool
-        from edge_infer.day.report import check_writable, write_report
-        from edge_infer.day.worklist import exit_code
-        from edge_infer.model.bundled import bundled_model
-        from edge_infer.model.model_file import load_model_file
+        from edge_infer.films.isolation import start_workers
 
         folder = choose_folder(inputs, out)
         found = _find(inputs)
-        file = load_model_file(model or bundled_model())
-        check_writable(folder)
-        with PictureSpool(folder) as spool:
-            with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as line:
-                line.say("Starting ...")
-                rows = _screen_until_interrupted(
-                    found,
-                    file,
-                    spool,
-                    line,
-                    workers=workers or default_workers(),
+        workers = min(workers or default_workers(), len(found.images))
+        # What is imported from here on is loaded while the workers load their own.
+        with closing(start_workers(workers)) as crew:
+            from edge_infer.day.picture_spool import PictureSpool
+            from edge_infer.day.report import check_writable, write_report
+            from edge_infer.day.worklist import exit_code
+            from edge_infer.model.bundled import bundled_model
+            from edge_infer.model.model_file import load_model_file
+
+            file = load_model_file(model or bundled_model())
+            check_writable(folder)
+            is_watched = not quiet and sys.stderr.isatty()
+            with (
+                PictureSpool(folder) as spool,
+                Progress(len(found.images), is_shown=is_watched) as progress,
+            ):
+                progress.say("Starting ...")
+                run = _Run(
+                    crew=crew,
+                    workers=workers,
                     include_patient=include_patient,
                     file_timeout_s=file_timeout,
                 )
-            day = _to_day(found, rows, file, include_patient=include_patient)
-            write_report(day, folder)
+                rows = _screen_until_interrupted(found, file, run, spool, progress)
+                day = _to_day(found, rows, file, include_patient=include_patient)
+                write_report(day, folder)
         if not quiet:
             typer.echo("\n".join(summarise(day, folder)))
         if not day.is_complete:
@@ -182,15 +189,18 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """How the films are to be read."""
+
+    crew: Crew
+    workers: int
+    include_patient: bool
+    file_timeout_s: float
+
+
 def _screen_until_interrupted(
-    found: FoundImages,
-    file: ModelFile,
-    spool: PictureSpool,
-    progress: Progress,
-    *,
-    workers: int,
-    include_patient: bool,
-    file_timeout_s: float,
+    found: FoundImages, file: ModelFile, run: _Run, spool: PictureSpool, progress: Progress
 ) -> list[WorklistRow]:
     """Return the rows in order of completion; after Control-C those there are, if any."""
     from edge_infer.screen import screen
@@ -199,9 +209,10 @@ def _screen_until_interrupted(
     screening = screen(
         found.images,
         file,
-        workers=workers,
-        include_patient=include_patient,
-        file_timeout_s=file_timeout_s,
+        workers=run.workers,
+        include_patient=run.include_patient,
+        file_timeout_s=run.file_timeout_s,
+        crew=run.crew,
     )
     try:
         with closing(screening):
