@@ -5,28 +5,31 @@ Nothing heavy is imported at the top, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from edge_infer.errors import CxrError, ModelError, ReportError
+from edge_infer.machine import MOST_WORKERS, default_workers
+from edge_infer.native_code import limit_threads
+from edge_infer.result_folder import choose_folder
 from edge_infer.terminal import Progress, printable, summarise
 
 if TYPE_CHECKING:
+    from edge_infer.day.picture_spool import PictureSpool
     from edge_infer.day.worklist import ScreenedDay, WorklistRow
     from edge_infer.films.find_images import FoundImages
-    from edge_infer.model.classifier import Classifier
+    from edge_infer.films.isolation import Crew
+    from edge_infer.model.model_file import ModelFile
 
-EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, 3), (ReportError, 6))
-USAGE, INTERRUPTED = 2, 130
-_MOST_WORKERS = 4
-"""Four decoders keep the one network busy, and each takes some 100 MB."""
+USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
+EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, UNUSABLE), (ReportError, 6))
 
 # No colour is ever written, so NO_COLOR has nothing to switch off (rich would colour the help).
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -41,8 +44,9 @@ def _print_version(wanted: bool) -> None:
 @app.command()
 def infer(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Folders of films, or single films.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="INPUT", help="Folders of films, or single films."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,13 +60,25 @@ def infer(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, max=64, metavar="N", help="Reading processes; default: 1 to 4, by processor."
+            min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
         ),
     ] = None,
+    file_timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="A file that takes longer to read is given up."
+        ),
+    ] = 30.0,
     include_patient: Annotated[
         bool,
         typer.Option(
             "--include-patient", help="Add name, id, birth date and accession number to the list."
+        ),
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Test this PC instead: model, decoders, memory, films per hour."
         ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
@@ -82,22 +98,42 @@ def infer(
     line; 3: no usable model; 5: no film found; 6: cannot write; 130: interrupted, rows so far
     written.
     """
+    limit_threads()
     with _exit_when_interrupted():
-        from edge_infer.day.report import check_writable, write_report
-        from edge_infer.day.worklist import exit_code
-        from edge_infer.screen import open_model
+        if check:
+            _check_this_pc(model)
+        if not inputs:
+            raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
+        from edge_infer.films.isolation import start_workers
 
-        folder = _choose_folder(inputs, out)
+        folder = choose_folder(inputs, out)
         found = _find(inputs)
-        with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as progress:
-            progress.say("Checking the model ...")
-            classifier = open_model(model)
+        workers = min(workers or default_workers(), len(found.images))
+        # What is imported from here on is loaded while the workers load their own.
+        with closing(start_workers(workers)) as crew:
+            from edge_infer.day.picture_spool import PictureSpool
+            from edge_infer.day.report import check_writable, write_report
+            from edge_infer.day.worklist import exit_code
+            from edge_infer.model.bundled import bundled_model
+            from edge_infer.model.model_file import load_model_file
+
+            file = load_model_file(model or bundled_model())
             check_writable(folder)
-            rows = _screen_until_interrupted(
-                found, classifier, progress, workers=workers, include_patient=include_patient
-            )
-        day = _to_day(found, rows, classifier, include_patient=include_patient)
-        write_report(day, folder)
+            is_watched = not quiet and sys.stderr.isatty()
+            with (
+                PictureSpool(folder) as spool,
+                Progress(len(found.images), is_shown=is_watched) as progress,
+            ):
+                progress.say("Starting ...")
+                run = _Run(
+                    crew=crew,
+                    workers=workers,
+                    include_patient=include_patient,
+                    file_timeout_s=file_timeout,
+                )
+                rows = _screen_until_interrupted(found, file, run, spool, progress)
+                day = _to_day(found, rows, file, include_patient=include_patient)
+                write_report(day, folder)
         if not quiet:
             typer.echo("\n".join(summarise(day, folder)))
         if not day.is_complete:
@@ -129,42 +165,6 @@ def _exit_when_interrupted() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
-    """Return where the results go; a usage error where that would be inside an input."""
-    if out is not None:
-        holder = _input_holding(out, inputs)
-        if holder is not None:
-            raise typer.BadParameter(
-                f"'{out}' is inside the input '{holder}', which is never written to: "
-                "name a folder outside it.",
-                param_hint="--out",
-            )
-        return out
-    folder = Path(f"cxr-{datetime.now():%Y-%m-%d}")
-    while (holder := _input_holding(folder, inputs)) is not None:
-        beside = holder.resolve().parent / folder.name
-        if beside == folder.resolve():
-            raise typer.BadParameter(
-                f"there is no place beside '{holder}': name a folder with --out.",
-                param_hint="INPUT",
-            )
-        folder = beside
-    return folder
-
-
-def _input_holding(folder: Path, inputs: Sequence[Path]) -> Path | None:
-    """Return the input that `folder` is or lies in; links and other spellings do not hide it."""
-    place = folder.resolve()
-    for candidate in (place, *place.parents):
-        for path in inputs:
-            try:
-                if candidate.samefile(path):
-                    return path
-            except OSError:
-                continue  # one of them does not exist yet
-    return None
-
-
 def _find(inputs: Sequence[Path]) -> FoundImages:
     from edge_infer.day.worklist import NOTHING_FOUND
     from edge_infer.films.find_images import find_images
@@ -189,13 +189,18 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """How the films are to be read."""
+
+    crew: Crew
+    workers: int
+    include_patient: bool
+    file_timeout_s: float
+
+
 def _screen_until_interrupted(
-    found: FoundImages,
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    workers: int | None,
-    include_patient: bool,
+    found: FoundImages, file: ModelFile, run: _Run, spool: PictureSpool, progress: Progress
 ) -> list[WorklistRow]:
     """Return the rows in order of completion; after Control-C those there are, if any."""
     from edge_infer.screen import screen
@@ -203,14 +208,16 @@ def _screen_until_interrupted(
     rows: list[WorklistRow] = []
     screening = screen(
         found.images,
-        classifier,
-        workers=workers or _default_workers(),
-        include_patient=include_patient,
+        file,
+        workers=run.workers,
+        include_patient=run.include_patient,
+        file_timeout_s=run.file_timeout_s,
+        crew=run.crew,
     )
     try:
         with closing(screening):
             for row in screening:
-                rows.append(row)
+                rows.append(replace(row, thumbnail=spool.keep(bytes(row.thumbnail))))
                 progress.advance()
     except KeyboardInterrupt:
         if not rows:
@@ -222,7 +229,7 @@ def _screen_until_interrupted(
 def _to_day(
     found: FoundImages,
     rows: Sequence[WorklistRow],
-    classifier: Classifier,
+    file: ModelFile,
     *,
     include_patient: bool,
 ) -> ScreenedDay:
@@ -233,18 +240,19 @@ def _to_day(
         due=len(found.images),
         ignored=found.ignored,
         unreadable_folders=found.unreadable_folders,
-        card=classifier.card,
-        model_sha256=classifier.sha256,
+        card=file.card,
+        model_sha256=file.sha256,
         package_version=_package_version(),
         generated_at=datetime.now().astimezone(),
         include_patient=include_patient,
     )
 
 
-def _default_workers() -> int:
-    """Guess the physical cores: half of the logical ones, but both of two."""
-    logical = os.cpu_count() or 1
-    return min(logical if logical <= 2 else logical // 2, _MOST_WORKERS)
+def _check_this_pc(model: Path | None) -> NoReturn:
+    from edge_infer.self_check import check_this_pc
+
+    report = check_this_pc(model, package_version=_package_version(), say=typer.echo)
+    raise typer.Exit(0 if report.is_usable else UNUSABLE)
 
 
 def _package_version() -> str:
