@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_export.double_head import compute_head_in_double
 from cxr_export.parity import Gate, Parity, check_int8
 from cxr_export.quantize import (
     ConvolutionCount,
@@ -42,12 +43,12 @@ class Candidate:
 
     @property
     def conv_gate(self) -> Gate:
-        """Every convolution but the head and the exempt ones runs in INT8."""
+        """Every convolution but the exempt ones runs in INT8; the head is a product in double."""
         return Gate(
-            name="convolutions left in fp32 besides head and exempt",
-            measured=self.count.fp32 - 1 - len(self.exempt),
+            name="convolutions left in fp32 besides exempt",
+            measured=self.count.fp32 - len(self.exempt),
             limit="<= 0",
-            passed=self.count.fp32 - 1 - len(self.exempt) <= 0,
+            passed=self.count.fp32 - len(self.exempt) <= 0,
         )
 
 
@@ -88,6 +89,7 @@ def _candidates(
     def make(method: Method, exempt: tuple[str, ...]) -> Candidate:
         model = work / f"int8-{method.value}-{len(exempt)}.onnx"
         quantize(prepared, model, pixels, method=method, exempt=exempt)
+        compute_head_in_double(model)
         logits = run_logits(model, val.pixels)
         return Candidate(
             model=model,

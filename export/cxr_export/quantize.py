@@ -1,4 +1,4 @@
-"""INT8 by QDQ: U8 activations, S8 weights per channel in 7 bits, the 1x1 head in fp32.
+"""INT8 by QDQ: U8 activations, S8 weights per channel in 7 bits, the 1x1 head not quantized.
 
 7-bit weights (`reduce_range`) because AVX2's vpmaddubsw saturates 16-bit sums of 8-bit products:
 without it an older clinic PC computes other logits than the exporter's. It costs 5 % speed.

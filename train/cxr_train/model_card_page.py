@@ -263,7 +263,8 @@ def _file(card: ModelCard) -> Iterator[str]:
     yield from ("", "## The file", "")
     yield (
         f"- {change.method}, {change.calibration_images} calibration films; "
-        f"{change.int8_convolutions} convolutions in INT8, fp32: {', '.join(change.exempt_nodes)}."
+        f"{change.int8_convolutions} convolutions in INT8, not in INT8: "
+        f"{', '.join(change.exempt_nodes)}."
     )
     yield (
         f"- Against fp32 on validation films: same class {change.class_agreement:.4f}, macro-F1 "

@@ -74,8 +74,8 @@ def _read_weights(graph: Any) -> dict[str, tuple[Tensor, Tensor | None]]:
             name = makers[node.input[1]].input[0] if node.input[1] in makers else node.input[1]
             bias = read(node.input[2]) if len(node.input) > 2 else None
             found[name.removesuffix("_quantized")] = read(node.input[1]), bias
-    if "bias" in values:
-        found["bias"] = read("bias"), None
+    # The head is a matrix product in double; its weights are fp32 under their own names.
+    found |= {name: (read(name), None) for name in ("cam.weight", "bias") if name in values}
     return found
 
 
