@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_infer.errors import CxrError, ModelError, ReportError
-from edge_infer.terminal import Progress, printable, summarise
+from edge_infer.terminal import Progress, SparseLines, printable, summarise
 
 if TYPE_CHECKING:
-    from edge_infer.day.worklist import ScreenedDay, WorklistRow
     from edge_infer.films.find_images import FoundImages
+    from edge_infer.keep_day import DaySettings, WrittenDay
     from edge_infer.model.classifier import Classifier
 
 EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, 3), (ReportError, 6))
@@ -65,6 +65,12 @@ def infer(
             "--include-patient", help="Add name, id, birth date and accession number to the list."
         ),
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Go on, and screen films as they arrive, until Control-C is pressed."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback has done the work
         bool,
@@ -75,35 +81,41 @@ def infer(
 ) -> None:
     """Screen a folder of chest X-rays into a worklist, the most urgent film first.
 
-    Writes worklist.csv, worklist.json and report.html. Research use only; not a medical device; not
-    a diagnosis. The input is never written to, and no connection is opened.
+    Writes worklist.csv, worklist.json and report.html, from the day's record in day.sqlite: run
+    again, it screens only what is new. Research use only; not a medical device; not a diagnosis.
+    The input is never written to, and no connection is opened.
 
     Exit code 0: every film screened; 4: some file was not, the list says why; 2: wrong command
     line; 3: no usable model; 5: no film found; 6: cannot write; 130: interrupted, rows so far
     written.
     """
     with _exit_when_interrupted():
-        from edge_infer.day.report import check_writable, write_report
-        from edge_infer.day.worklist import exit_code
+        from edge_infer.day.report import check_writable
+        from edge_infer.run_day import run_day
         from edge_infer.screen import open_model
 
-        folder = _choose_folder(inputs, out)
-        found = _find(inputs)
+        folder, is_dated = _choose_folder(inputs, out), out is None
+        found = _find(inputs, may_be_empty=watch)
         with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as progress:
             progress.say("Checking the model ...")
-            classifier = open_model(model)
-            check_writable(folder)
-            rows = _screen_until_interrupted(
-                found, classifier, progress, workers=workers, include_patient=include_patient
+            settings = _to_settings(
+                open_model(model), workers=workers, include_patient=include_patient
             )
-        day = _to_day(found, rows, classifier, include_patient=include_patient)
-        write_report(day, folder)
-        if not quiet:
-            typer.echo("\n".join(summarise(day, folder)))
-        if not day.is_complete:
-            typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
-            raise typer.Exit(INTERRUPTED)
-        raise typer.Exit(exit_code(rows, found.unreadable_folders))
+            check_writable(folder)
+            if watch:
+                _watch(inputs, folder, settings, progress, is_dated=is_dated, is_quiet=quiet)
+            written = run_day(
+                inputs,
+                found,
+                folder,
+                settings,
+                is_dated=is_dated,
+                today=datetime.now().date(),
+                progress=progress,
+            )
+        for one in written:
+            _tell(one, is_quiet=quiet)
+        raise typer.Exit(_exit_code(written))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -165,7 +177,7 @@ def _input_holding(folder: Path, inputs: Sequence[Path]) -> Path | None:
     return None
 
 
-def _find(inputs: Sequence[Path]) -> FoundImages:
+def _find(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
     from edge_infer.day.worklist import NOTHING_FOUND
     from edge_infer.films.find_images import find_images
 
@@ -179,7 +191,7 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
         ) from error
     for name in found.unreadable_folders:
         typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
-    if not found.images:
+    if not found.images and not may_be_empty:
         passed = f" (other files: {found.ignored})" if found.ignored else ""
         typer.echo(
             f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",
@@ -189,56 +201,61 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
     return found
 
 
-def _screen_until_interrupted(
-    found: FoundImages,
-    classifier: Classifier,
-    progress: Progress,
-    *,
-    workers: int | None,
-    include_patient: bool,
-) -> list[WorklistRow]:
-    """Return the rows in order of completion; after Control-C those there are, if any."""
-    from edge_infer.screen import screen
+def _to_settings(
+    classifier: Classifier, *, workers: int | None, include_patient: bool
+) -> DaySettings:
+    from edge_infer.keep_day import DaySettings
 
-    rows: list[WorklistRow] = []
-    screening = screen(
-        found.images,
-        classifier,
+    return DaySettings(
+        classifier=classifier,
+        card=classifier.card,
+        package_version=_package_version(),
         workers=workers or _default_workers(),
         include_patient=include_patient,
     )
-    try:
-        with closing(screening):
-            for row in screening:
-                rows.append(row)
-                progress.advance()
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-        # Otherwise the caller sees that rows are missing.
-    return rows
 
 
-def _to_day(
-    found: FoundImages,
-    rows: Sequence[WorklistRow],
-    classifier: Classifier,
+def _watch(
+    inputs: Sequence[Path],
+    folder: Path,
+    settings: DaySettings,
+    progress: Progress,
     *,
-    include_patient: bool,
-) -> ScreenedDay:
-    from edge_infer.day.worklist import ScreenedDay, in_order
+    is_dated: bool,
+    is_quiet: bool,
+) -> None:
+    """Watch until Control-C, which ends the command with 130."""
+    from edge_infer.watch import Clock, Watch
 
-    return ScreenedDay(
-        rows=in_order(rows),
-        due=len(found.images),
-        ignored=found.ignored,
-        unreadable_folders=found.unreadable_folders,
-        card=classifier.card,
-        model_sha256=classifier.sha256,
-        package_version=_package_version(),
-        generated_at=datetime.now().astimezone(),
-        include_patient=include_patient,
-    )
+    say = progress.say if sys.stderr.isatty() else SparseLines(is_shown=not is_quiet).say
+    written = Watch(inputs, folder, settings, is_dated=is_dated, say=say, clock=Clock()).run()
+    progress.say("")
+    for one in written:
+        _tell(one, is_quiet=is_quiet)
+    typer.echo("Stopped: the list holds every film that had arrived.", err=True)
+    raise typer.Exit(INTERRUPTED)
+
+
+def _tell(written: WrittenDay, *, is_quiet: bool) -> None:
+    from edge_infer.day.report import CSV_NAME
+
+    if written.csv.name != CSV_NAME:
+        typer.echo(
+            f"cxr-infer: {CSV_NAME} is open in another program, so this list is in "
+            f"{written.csv.name}: close it there and run again.",
+            err=True,
+        )
+    if not is_quiet:
+        typer.echo("\n".join(summarise(written.day, written.folder, written.csv)))
+
+
+def _exit_code(written: Sequence[WrittenDay]) -> int:
+    from edge_infer.day.worklist import exit_code
+
+    if not written[-1].day.is_complete:
+        typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
+        return INTERRUPTED
+    return max(exit_code(one.day.rows, one.day.unreadable_folders) for one in written)
 
 
 def _default_workers() -> int:

@@ -46,13 +46,13 @@ def find_images(inputs: Sequence[Path]) -> FoundImages:
     Raises FileNotFoundError or PermissionError where an input itself cannot be looked at.
     """
     search = _Search()
-    for name, path in _name_inputs(inputs):
+    for name, path in name_inputs(inputs):
         search.add_input(path, name)
     search.follow_links()
     return search.finish()
 
 
-def _name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
+def name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
     """Pair each input with what its shown paths begin with; one named twice counts once."""
     unique: dict[str, Path] = {}
     for path in inputs:
@@ -61,12 +61,16 @@ def _name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
     if len(paths) == 1 and paths[0].is_dir():
         return [("", paths[0])]
     taken: set[str] = set()
-    # `.` and `..` have no name of their own; a drive has none at all.
-    names = [path.name if path.name not in ("", "..") else path.resolve().name for path in paths]
     return [
-        (_make_unique(_to_text(name or "input"), taken, keep_suffix=not path.is_dir()), path)
-        for name, path in zip(names, paths, strict=True)
+        (make_unique(name_input(path), taken, keep_suffix=not path.is_dir()), path)
+        for path in paths
     ]
+
+
+def name_input(path: Path) -> str:
+    """Return an input's name; `.` and `..` have none of their own, a drive has none at all."""
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return _to_text(name or "input")
 
 
 class _Search:
@@ -98,7 +102,7 @@ class _Search:
         taken: set[str] = set()
         found = sorted(self._images.values(), key=lambda image: (_to_text(image.shown), image.path))
         images = [
-            FoundImage(image.path, _make_unique(_to_text(image.shown), taken, keep_suffix=True))
+            FoundImage(image.path, make_unique(_to_text(image.shown), taken, keep_suffix=True))
             for image in found
         ]
         return FoundImages(
@@ -224,7 +228,8 @@ def _to_text(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _make_unique(name: str, taken: set[str], *, keep_suffix: bool) -> str:
+def make_unique(name: str, taken: set[str], *, keep_suffix: bool) -> str:
+    """Return `name`, or its first numbered form (`a-2.png`) that is not in `taken`; enter it."""
     folder, slash, last = name.rpartition("/")
     stem, dot, suffix = last.rpartition(".") if keep_suffix else (last, "", "")
     if not stem:
