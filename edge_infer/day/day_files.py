@@ -102,7 +102,7 @@ def see_files(inputs: Sequence[Path], found: FoundImages) -> SeenFiles:
     for image in found.images:
         first, _, below = image.shown.partition("/")
         holder, tail = (alone, image.shown) if alone else (given[first], below or first)
-        place = encode_place(image.path)
+        place = os.fsencode(image.identity) if image.identity else encode_place(image.path)
         files.append(SeenFile(place=place, path=image.path.absolute(), given=holder, tail=tail))
     return SeenFiles(inputs=tuple(given.values()), files=tuple(files))
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_infer.films.sniff import HEAD_BYTES, NAME_CLAIMS_IMAGE, FileKind, sniff
@@ -27,6 +27,8 @@ class FoundImage:
     """Where to open the file."""
     shown: str
     """Its name in the worklist: relative to the input, with `/`, valid UTF-8, unique."""
+    identity: str = field(default="", compare=False)
+    """Its real path, however it was reached; empty where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,14 @@ class _Search:
 
     def finish(self) -> FoundImages:
         taken: set[str] = set()
-        found = sorted(self._images.values(), key=lambda image: (_to_text(image.shown), image.path))
+        found = sorted(
+            self._images.items(), key=lambda item: (_to_text(item[1].shown), item[1].path)
+        )
         images = [
-            FoundImage(image.path, make_unique(_to_text(image.shown), taken, keep_suffix=True))
-            for image in found
+            FoundImage(
+                image.path, make_unique(_to_text(image.shown), taken, keep_suffix=True), identity
+            )
+            for identity, image in found
         ]
         return FoundImages(
             images=tuple(sorted(images, key=lambda image: image.shown)),
