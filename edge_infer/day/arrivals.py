@@ -64,6 +64,8 @@ class Arrivals:
         is_same = sighting.state == (look.size, look.mtime_ns)
         if is_same and now - sighting.since >= PATIENCE_S:
             return False
+        if look.size is None:
+            return sighting.is_arriving  # it is out of sight; what was found stands
         if look.outcome is None:  # the content is known, of a copy or of this file
             return sighting.is_arriving and look.sha256 == sighting.sha256
         if look.sha256 is None and is_same and sighting.sha256 is not None:
