@@ -13,6 +13,7 @@ the list of yesterday is finished as its last films arrive. With `--out` there i
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -32,6 +33,7 @@ POLL_S = 0.5
 """Between two looks through the inputs, or _REST times what one took."""
 _REST = 4
 WRITE_EVERY_S = 2.0
+"""Between two writings of a day's lists, or _REST times what one took."""
 SAY_EVERY_S = 1.0
 
 
@@ -55,7 +57,7 @@ class _OpenDay:
         self.kept = kept
         self.places: set[bytes] = set()
         self.is_stale = True
-        self.written_at = -WRITE_EVERY_S
+        self.next_write = -math.inf
         self.written: WrittenDay | None = None
 
 
@@ -209,14 +211,15 @@ class Watch:
 
     def _write_stale(self) -> None:
         for day in self._days.values():
-            if day.is_stale and self._clock.monotonic() - day.written_at >= WRITE_EVERY_S:
+            if day.is_stale and self._clock.monotonic() >= day.next_write:
                 self._write(day)
 
     def _write(self, day: _OpenDay) -> None:
         if day.places and day.is_stale:
-            day.kept.record()
+            started = self._clock.monotonic()
             day.written = day.kept.write(self._found, with_waiting=True)
-            day.written_at = self._clock.monotonic()
+            ended = self._clock.monotonic()
+            day.next_write = ended + max(WRITE_EVERY_S, _REST * (ended - started))
         day.is_stale = False
 
     def _close_finished(self) -> None:
