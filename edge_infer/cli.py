@@ -5,28 +5,27 @@ Nothing heavy is imported at the top, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from edge_infer.errors import CxrError, ModelError, ReportError
+from edge_infer.machine import MOST_WORKERS, default_workers
+from edge_infer.native_code import limit_threads
+from edge_infer.result_folder import choose_folder
 from edge_infer.terminal import Progress, SparseLines, printable, summarise
 
 if TYPE_CHECKING:
     from edge_infer.films.find_images import FoundImages
     from edge_infer.keep_day import DaySettings, WrittenDay
-    from edge_infer.model.classifier import Classifier
 
-EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, 3), (ReportError, 6))
-USAGE, INTERRUPTED = 2, 130
-_MOST_WORKERS = 4
-"""Four decoders keep the one network busy, and each takes some 100 MB."""
+USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
+EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, UNUSABLE), (ReportError, 6))
 
 # No colour is ever written, so NO_COLOR has nothing to switch off (rich would colour the help).
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -41,8 +40,9 @@ def _print_version(wanted: bool) -> None:
 @app.command()
 def infer(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Folders of films, or single films.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="INPUT", help="Folders of films, or single films."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,9 +56,15 @@ def infer(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, max=64, metavar="N", help="Reading processes; default: 1 to 4, by processor."
+            min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
         ),
     ] = None,
+    file_timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="A file that takes longer to read is given up."
+        ),
+    ] = 30.0,
     include_patient: Annotated[
         bool,
         typer.Option(
@@ -69,6 +75,12 @@ def infer(
         bool,
         typer.Option(
             "--watch", help="Go on, and screen films as they arrive, until Control-C is pressed."
+        ),
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Test this PC instead: model, decoders, memory, films per hour."
         ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
@@ -89,32 +101,38 @@ def infer(
     line; 3: no usable model; 5: no film found; 6: cannot write; 130: interrupted, rows so far
     written.
     """
+    limit_threads()
     with _exit_when_interrupted():
+        if check:
+            _check_this_pc(model)
+        if not inputs:
+            raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
         from edge_infer.day.report import check_writable
-        from edge_infer.run_day import run_day
-        from edge_infer.screen import open_model
+        from edge_infer.keep_day import DaySettings
+        from edge_infer.model.bundled import bundled_model
+        from edge_infer.model.model_file import load_model_file
 
-        folder, is_dated = _choose_folder(inputs, out), out is None
+        folder = choose_folder(inputs, out)
         found = _find(inputs, may_be_empty=watch)
-        with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as progress:
-            progress.say("Checking the model ...")
-            settings = _to_settings(
-                open_model(model), workers=workers, include_patient=include_patient
-            )
-            check_writable(folder)
-            if watch:
-                _watch(inputs, folder, settings, progress, is_dated=is_dated, is_quiet=quiet)
-            written = run_day(
-                inputs,
-                found,
-                folder,
-                settings,
-                is_dated=is_dated,
-                today=datetime.now().date(),
-                progress=progress,
-            )
+        file = load_model_file(model or bundled_model())
+        check_writable(folder)
+        settings = DaySettings(
+            model=file,
+            card=file.card,
+            package_version=_package_version(),
+            workers=workers or default_workers(),
+            file_timeout_s=file_timeout,
+            include_patient=include_patient,
+        )
+        if watch:
+            written = _watch(inputs, folder, settings, is_dated=out is None, is_quiet=quiet)
+        else:
+            written = _run(inputs, found, folder, settings, is_dated=out is None, is_quiet=quiet)
         for one in written:
             _tell(one, is_quiet=quiet)
+        if watch:
+            typer.echo("Stopped: the list holds every film that had arrived.", err=True)
+            raise typer.Exit(INTERRUPTED)
         raise typer.Exit(_exit_code(written))
 
 
@@ -141,42 +159,6 @@ def _exit_when_interrupted() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
-    """Return where the results go; a usage error where that would be inside an input."""
-    if out is not None:
-        holder = _input_holding(out, inputs)
-        if holder is not None:
-            raise typer.BadParameter(
-                f"'{out}' is inside the input '{holder}', which is never written to: "
-                "name a folder outside it.",
-                param_hint="--out",
-            )
-        return out
-    folder = Path(f"cxr-{datetime.now():%Y-%m-%d}")
-    while (holder := _input_holding(folder, inputs)) is not None:
-        beside = holder.resolve().parent / folder.name
-        if beside == folder.resolve():
-            raise typer.BadParameter(
-                f"there is no place beside '{holder}': name a folder with --out.",
-                param_hint="INPUT",
-            )
-        folder = beside
-    return folder
-
-
-def _input_holding(folder: Path, inputs: Sequence[Path]) -> Path | None:
-    """Return the input that `folder` is or lies in; links and other spellings do not hide it."""
-    place = folder.resolve()
-    for candidate in (place, *place.parents):
-        for path in inputs:
-            try:
-                if candidate.samefile(path):
-                    return path
-            except OSError:
-                continue  # one of them does not exist yet
-    return None
-
-
 def _find(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
     from edge_infer.day.worklist import NOTHING_FOUND
     from edge_infer.films.find_images import find_images
@@ -201,39 +183,38 @@ def _find(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
     return found
 
 
-def _to_settings(
-    classifier: Classifier, *, workers: int | None, include_patient: bool
-) -> DaySettings:
-    from edge_infer.keep_day import DaySettings
-
-    return DaySettings(
-        classifier=classifier,
-        card=classifier.card,
-        package_version=_package_version(),
-        workers=workers or _default_workers(),
-        include_patient=include_patient,
-    )
-
-
-def _watch(
+def _run(
     inputs: Sequence[Path],
+    found: FoundImages,
     folder: Path,
     settings: DaySettings,
-    progress: Progress,
     *,
     is_dated: bool,
     is_quiet: bool,
-) -> None:
-    """Watch until Control-C, which ends the command with 130."""
+) -> list[WrittenDay]:
+    from edge_infer.run_day import run_day
+
+    today = datetime.now().date()
+    with Progress(len(found.images), is_shown=not is_quiet and sys.stderr.isatty()) as progress:
+        progress.say("Starting ...")
+        return run_day(
+            inputs, found, folder, settings, is_dated=is_dated, today=today, progress=progress
+        )
+
+
+def _watch(
+    inputs: Sequence[Path], folder: Path, settings: DaySettings, *, is_dated: bool, is_quiet: bool
+) -> list[WrittenDay]:
     from edge_infer.watch import Clock, Watch
 
-    say = progress.say if sys.stderr.isatty() else SparseLines(is_shown=not is_quiet).say
-    written = Watch(inputs, folder, settings, is_dated=is_dated, say=say, clock=Clock()).run()
-    progress.say("")
-    for one in written:
-        _tell(one, is_quiet=is_quiet)
-    typer.echo("Stopped: the list holds every film that had arrived.", err=True)
-    raise typer.Exit(INTERRUPTED)
+    with Progress(0, is_shown=not is_quiet and sys.stderr.isatty()) as progress:
+        lines = SparseLines(is_shown=not is_quiet and not sys.stderr.isatty())
+
+        def say(text: str) -> None:
+            progress.say(printable(text))
+            lines.say(printable(text))
+
+        return Watch(inputs, folder, settings, is_dated=is_dated, say=say, clock=Clock()).run()
 
 
 def _tell(written: WrittenDay, *, is_quiet: bool) -> None:
@@ -258,10 +239,11 @@ def _exit_code(written: Sequence[WrittenDay]) -> int:
     return max(exit_code(one.day.rows, one.day.unreadable_folders) for one in written)
 
 
-def _default_workers() -> int:
-    """Guess the physical cores: half of the logical ones, but both of two."""
-    logical = os.cpu_count() or 1
-    return min(logical if logical <= 2 else logical // 2, _MOST_WORKERS)
+def _check_this_pc(model: Path | None) -> NoReturn:
+    from edge_infer.self_check import check_this_pc
+
+    report = check_this_pc(model, package_version=_package_version(), say=typer.echo)
+    raise typer.Exit(0 if report.is_usable else UNUSABLE)
 
 
 def _package_version() -> str:

@@ -16,6 +16,7 @@ The rules, each the simplest that neither loses nor doubles a row:
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
@@ -27,14 +28,18 @@ from typing import Self
 from edge_infer.day.audit_trail import append_lines, describe_decision
 from edge_infer.day.day_files import CheckedFile, SeenFile, SeenFiles, StoredFile, name_rows
 from edge_infer.day.day_rows import DayRow, RowMaker
+from edge_infer.day.film_record import ScoredFilm
+from edge_infer.day.picture_spool import PictureSpool
 from edge_infer.day.report import check_writable, remove_leftovers, write_report
 from edge_infer.day.store import DayStore
 from edge_infer.day.worklist import ScreenedDay, in_order
-from edge_infer.errors import ReasonCode
+from edge_infer.errors import ImageError, ReasonCode
 from edge_infer.films.find_images import FoundImages
-from edge_infer.keyed_films import check_films, reading_mode
+from edge_infer.keyed_films import KeyedFilm
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import ModelCard
+from edge_infer.model.model_file import ModelFile
+from edge_infer.screen import reading_mode, score_films
 
 SETTLED_S = 60.0
 """A content hashed this long after the file's last change stands for size and time from then on:
@@ -47,11 +52,12 @@ _RECORD_EVERY_S = 0.5
 class DaySettings:
     """What a run was asked for."""
 
-    classifier: Classifier
+    model: ModelFile | Classifier
     card: ModelCard
     """The model's, or with a site's thresholds."""
     package_version: str
     workers: int
+    file_timeout_s: float = 30.0
     include_patient: bool = False
 
 
@@ -71,11 +77,12 @@ class KeptDay:
         """Raises ReportError where the folder cannot be written or locked, or is another's."""
         check_writable(folder)
         self.folder, self._settings = folder, settings
-        self._mode = reading_mode(settings.classifier)
-        self._rows = RowMaker(settings.card)
+        self._mode = reading_mode(settings.model)
         self._unrecorded: list[CheckedFile] = []
         self._store = DayStore.open(folder)
         remove_leftovers(folder)
+        self._pictures = PictureSpool(folder)
+        self._rows = RowMaker(settings.card, self._pictures)
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +91,7 @@ class KeptDay:
         self.close()
 
     def close(self) -> None:
+        self._pictures.close()
         self._store.close()
 
     def register(self, seen: SeenFiles, *, today: date) -> None:
@@ -115,18 +123,19 @@ class KeptDay:
 
         `mark` may mark a file as still arriving. Closing the generator early loses nothing either.
         """
-        looks = check_films(
-            files,
-            self._settings.classifier,
-            known=self._final(),
+        results = score_films(
+            [file.path for file in files],
+            self._settings.model,
             workers=self._settings.workers,
             include_patient=self._settings.include_patient,
+            file_timeout_s=self._settings.file_timeout_s,
+            known=self._final(),
         )
         recorded = time.monotonic()
         try:
-            with closing(looks):
-                for look in looks:
-                    look = mark(look)
+            with closing(results):
+                for index, result in results:
+                    look = mark(_to_checked(files[index], result))
                     self._unrecorded.append(look)
                     if time.monotonic() - recorded >= _RECORD_EVERY_S:
                         self.record()
@@ -160,7 +169,7 @@ class KeptDay:
             ignored=found.ignored if found else 0,
             unreadable_folders=found.unreadable_folders if found else (),
             card=self._settings.card,
-            model_sha256=self._settings.classifier.sha256,
+            model_sha256=self._settings.model.sha256,
             package_version=self._settings.package_version,
             generated_at=datetime.now().astimezone(),
             include_patient=self._settings.include_patient,
@@ -190,7 +199,7 @@ class KeptDay:
                 one.file.sha256,
                 one.row,
                 card=self._settings.card,
-                model_sha256=self._settings.classifier.sha256,
+                model_sha256=self._settings.model.sha256,
                 package_version=self._settings.package_version,
             )
             for one in rows
@@ -221,3 +230,26 @@ def _is_due(file: StoredFile, final: frozenset[str], present: set[bytes]) -> boo
         return True
     assert file.checked_at is not None and file.changed_at is not None, "it has a hash"
     return file.checked_at - max(file.changed_at, status.st_mtime) < SETTLED_S
+
+
+def _to_checked(file: SeenFile, result: KeyedFilm[ScoredFilm] | ImageError) -> CheckedFile:
+    if isinstance(result, KeyedFilm):
+        return CheckedFile(
+            place=file.place,
+            size=result.size,
+            mtime_ns=result.mtime_ns,
+            sha256=result.sha256,
+            checked_at=time.time(),
+            outcome=result.film,
+        )
+    status = None
+    with contextlib.suppress(OSError):
+        status = file.path.stat()
+    return CheckedFile(
+        place=file.place,
+        size=status.st_size if status else None,
+        mtime_ns=status.st_mtime_ns if status else None,
+        sha256=None,
+        checked_at=time.time(),
+        outcome=result,
+    )

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.day.film_record import ReadingMode, ScoredFilm
 from edge_infer.day.worklist import WorklistRow, refused_row, screened_row
 from edge_infer.errors import ImageError, ModelError
 from edge_infer.films.find_images import FoundImage
 from edge_infer.films.isolation import run_isolated
 from edge_infer.films.radiograph import Radiograph, read_radiograph
 from edge_infer.films.study import Identity, StudyInfo
+from edge_infer.keyed_films import KeyedFilm, read_keyed
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import to_finding
-from edge_infer.model.preprocess import to_model_input
+from edge_infer.model.model_card import ModelCard
+from edge_infer.model.model_file import ModelFile, load_model_file
+from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
 
 THUMBNAIL_SIDE = 160
@@ -37,17 +41,19 @@ class PreparedFilm:
     study: StudyInfo
 
 
-def open_model(path: Path | None = None) -> Classifier:
-    """Load the model (the bundled one where none is named) and check that this PC computes it.
+def open_model(model: Path | ModelFile | None = None) -> Classifier:
+    """Open a model (the bundled one where none is named) and check that this PC computes it.
 
-    Raises ModelError; a PC that computes other scores must not screen.
+    The check takes 42 to 48 ms, as long as four films. Raises ModelError; a PC that computes other
+    scores must not screen.
     """
-    path = path or bundled_model()
-    classifier = Classifier.load(path)
+    if not isinstance(model, ModelFile):
+        model = load_model_file(model or bundled_model())
+    classifier = Classifier.open(model)
     check = run_self_test(classifier)
     if not check.ok:
         raise ModelError(
-            f"{path} gives other scores on this PC than where it was made (a logit is off by "
+            f"{model.path} gives other scores on this PC than where it was made (a logit is off by "
             f"{check.largest_difference:.2g}): copy the file again, then reinstall cxr-edge."
         )
     return classifier
@@ -55,33 +61,118 @@ def open_model(path: Path | None = None) -> Classifier:
 
 def screen(
     images: Sequence[FoundImage],
-    classifier: Classifier,
+    model: ModelFile | Classifier,
     *,
     workers: int,
     include_patient: bool = False,
+    file_timeout_s: float = 30.0,
 ) -> Generator[WorklistRow, None, None]:
-    """Yield exactly one row per image, in order of completion.
+    """Yield exactly one row per image, in order of completion; for the rest see `score_films`."""
+    films = score_films(
+        [image.path for image in images],
+        model,
+        workers=workers,
+        include_patient=include_patient,
+        file_timeout_s=file_timeout_s,
+    )
+    with closing(films):
+        for index, keyed in films:
+            shown = images[index].shown
+            film = keyed if isinstance(keyed, ImageError) else keyed.film
+            assert film is not None, "no content was known"
+            if isinstance(film, ImageError):
+                yield refused_row(shown, film)
+            else:
+                yield _to_row(shown, film, model.card)
 
-    Worker processes read the films; the network runs here meanwhile. Closing the generator ends
-    the workers. Only an ImageError becomes a row: a bug of ours is raised.
+
+def reading_mode(model: ModelFile | Classifier) -> ReadingMode:
+    """Return what, beside a film's content, its outcome depends on."""
+    return ReadingMode(
+        model_sha256=model.sha256, preprocessing=PREPROCESSING_VERSION, decode_mode="full"
+    )
+
+
+def score_films(
+    paths: Sequence[Path],
+    model: ModelFile | Classifier,
+    *,
+    workers: int,
+    include_patient: bool = False,
+    file_timeout_s: float = 30.0,
+    known: frozenset[str] = frozenset(),
+) -> Generator[tuple[int, KeyedFilm[ScoredFilm] | ImageError], None, None]:
+    """Yield (index, what became of the film) for every path, in order of completion.
+
+    Contents whose SHA-256 is `known` are hashed only; an ImageError instead of a KeyedFilm is that
+    of a file without content.
+
+    One worker reads while the network runs here: two cores for one worker. Several workers each
+    read and run the network: one network for all would be full with 90 films a second, and on two
+    cores three busy processes came to less than two (see `_runs_network_here`). Closing the
+    generator ends the workers. Only an ImageError is a result: a bug of ours is raised, and so is
+    the ModelError of a model that does not pass its self-test, which every process that runs the
+    network makes before its first film.
     """
-    card = classifier.card
-    work = partial(
+    read = partial(
         prepare_film,
-        height=card.input.height,
-        width=card.input.width,
+        height=model.card.input.height,
+        width=model.card.input.width,
         include_patient=include_patient,
     )
-    waiting = set(range(len(images)))
-    with closing(run_isolated(work, [image.path for image in images], workers=workers)) as results:
-        for index, result in results:
+    is_here = _runs_network_here(workers, len(paths))
+    work: Callable[[Path], PreparedFilm | ScoredFilm] = (
+        read if is_here else partial(_read_and_score, read, model.path, model.sha256)
+    )
+    results = run_isolated(
+        partial(read_keyed, read=work, known=known),
+        paths,
+        workers=workers,
+        timeout_s=file_timeout_s,
+        set_up=None if is_here else partial(_model_of_worker, model.path, model.sha256),
+    )
+    waiting = set(range(len(paths)))
+    with closing(results):
+        # The workers are starting meanwhile.
+        classifier = _open_here(model) if is_here else None
+        for index, keyed in results:
             waiting.remove(index)
-            shown = images[index].shown
-            if isinstance(result, ImageError):
-                yield refused_row(shown, result)
-            else:
-                yield _run_network(shown, result, classifier)
+            yield index, keyed if isinstance(keyed, ImageError) else _score(keyed, classifier)
     assert not waiting, "a file was given to a worker and never came back"
+
+
+def _score(
+    keyed: KeyedFilm[PreparedFilm] | KeyedFilm[ScoredFilm] | KeyedFilm[PreparedFilm | ScoredFilm],
+    classifier: Classifier | None,
+) -> KeyedFilm[ScoredFilm]:
+    film = keyed.film
+    if isinstance(film, PreparedFilm):
+        assert classifier is not None, "a worker left the network to its caller"
+        film = run_network(film, classifier)
+    return KeyedFilm(sha256=keyed.sha256, size=keyed.size, mtime_ns=keyed.mtime_ns, film=film)
+
+
+def _runs_network_here(workers: int, films: int) -> bool:
+    return min(workers, films) == 1
+
+
+def _open_here(model: ModelFile | Classifier) -> Classifier:
+    return model if isinstance(model, Classifier) else open_model(model)
+
+
+@cache
+def _model_of_worker(path: Path, sha256: str) -> Classifier:
+    """Return this worker's own model, the same file as the caller's."""
+    classifier = open_model(path)
+    if classifier.sha256 != sha256:
+        raise ModelError(f"The model file {path} was changed during the run: run again.")
+    return classifier
+
+
+def _read_and_score(
+    read: Callable[[Path], PreparedFilm], model: Path, sha256: str, path: Path
+) -> ScoredFilm:
+    return run_network(read(path), _model_of_worker(model, sha256))
 
 
 def prepare_film(path: Path, *, height: int, width: int, include_patient: bool) -> PreparedFilm:
@@ -101,14 +192,21 @@ def prepare_film(path: Path, *, height: int, width: int, include_patient: bool) 
     return PreparedFilm(image=image, thumbnail=_make_thumbnail(image, film), study=study)
 
 
-def _run_network(shown: str, film: PreparedFilm, classifier: Classifier) -> WorklistRow:
+def run_network(film: PreparedFilm, classifier: Classifier) -> ScoredFilm:
+    """Score one prepared film; raises ModelError where ONNX Runtime fails."""
     # One film at a time: a score must not depend on which films happened to be ready together, and
     # on a CPU a batch of eight INT8 ResNet-18 inputs saved 0 to 16 % (11 ms a film).
-    finding = to_finding(classifier.run(film.image[None]).logits[0], classifier.card)
+    output = classifier.run(film.image[None])
+    return ScoredFilm(
+        logits=output.logits[0], cam=output.cam[0], thumbnail=film.thumbnail, study=film.study
+    )
+
+
+def _to_row(shown: str, film: ScoredFilm, card: ModelCard) -> WorklistRow:
     return screened_row(
         shown,
-        finding,
-        classifier.card,
+        to_finding(film.logits, card),
+        card,
         study=film.study,
         thumbnail=film.thumbnail,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from edge_infer.day.day_files import StoredFile
 from edge_infer.day.film_record import FilmOutcome
+from edge_infer.day.picture_spool import PictureSpool
 from edge_infer.day.worklist import WorklistRow, refused_row, screened_row
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.model.findings import to_finding
@@ -32,8 +33,9 @@ class DayRow:
 class RowMaker:
     """Makes the rows of a day and keeps those of unchanged films: a list is written every 2 s."""
 
-    def __init__(self, card: ModelCard) -> None:
-        self._card = card
+    def __init__(self, card: ModelCard, pictures: PictureSpool) -> None:
+        """Keep small pictures in `pictures`, out of memory."""
+        self._card, self._pictures = card, pictures
         self._made: dict[str, WorklistRow] = {}
         """Rows of scored films by content."""
 
@@ -59,11 +61,13 @@ class RowMaker:
             return refused_row(shown, outcome)
         assert sha256 is not None, "a score has content"
         if sha256 not in self._made:
-            self._made[sha256] = screened_row(
+            made = screened_row(
                 shown,
                 to_finding(outcome.logits, self._card),
                 self._card,
                 study=outcome.study,
                 thumbnail=outcome.thumbnail,
             )
+            kept = self._pictures.keep(bytes(made.thumbnail))
+            self._made[sha256] = replace(made, thumbnail=kept)
         return replace(self._made[sha256], path=shown)

@@ -80,7 +80,7 @@ def _section(
 
 def _screened(rank: int, row: WorklistRow, words: GroupWords, day: ScreenedDay) -> str:
     assert row.finding is not None, "a screened film has a finding"
-    picture = base64.b64encode(row.thumbnail).decode("ascii")
+    picture = base64.b64encode(bytes(row.thumbnail)).decode("ascii")
     return _SCREENED_ROW.format(
         rank=rank,
         picture=f'<img src="data:image/jpeg;base64,{picture}" alt="Film {rank}, small">',

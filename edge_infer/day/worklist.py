@@ -13,7 +13,8 @@ from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
 from edge_infer.model.model_card import CLASSES
 
 if TYPE_CHECKING:
-    # The first two import numpy; a reader of finished rows needs neither.
+    # Most of them import numpy; a reader of finished rows needs none.
+    from edge_infer.day.picture_spool import SpooledPicture
     from edge_infer.films.study import StudyInfo
     from edge_infer.model.findings import Finding
     from edge_infer.model.model_card import ModelCard, UncertainBand
@@ -65,8 +66,8 @@ class WorklistRow:
     reason_code: ReasonCode | None = None
     study: StudyInfo | None = None
     """Its identity is filled only when it was asked for."""
-    thumbnail: bytes = field(default=b"", repr=False)
-    """JPEG of at most 160 pixels a side; empty where the film was not screened."""
+    thumbnail: bytes | SpooledPicture = field(default=b"", repr=False)
+    """JPEG of at most 160 pixels a side, got by `bytes()`; empty where the model saw no film."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,11 @@
-"""Run the decoding of files in worker processes: a native crash or a hang costs one row.
+"""Run the work on files in worker processes: a native crash or a hang costs one row.
 
-Decoders are native code fed with files from anywhere. Each worker has at most one file in flight
-and one result waiting in its pipe, so memory does not grow with the folder. A file whose worker
-dies is tried once more, alone and in a fresh worker: it may only have been a victim (of memory
-running out beside another large film), and a second death is its own doing.
+Decoders are native code fed with files from anywhere. Each worker holds a file it reads and one
+it reads next, so that it never waits for the caller while there is work; what is finished and not
+yet taken is bounded too, so memory does not grow with the folder. Of a worker that dies only the
+file it was reading is suspected; the next one is handed out again. A suspect is tried once more,
+alone and in a fresh worker: it may only have been a victim (of memory running out beside another
+large film), and a second death is its own doing.
 """
 
 from __future__ import annotations
@@ -19,9 +21,13 @@ from typing import Any, Final, TypeVar
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.films.isolation_worker import Bug, Lost, Ready, Result, serve
+from edge_infer.machine import MOST_WORKERS
 
 T = TypeVar("T")
 
+_AHEAD: Final = 2
+"""Files a worker holds: the one it reads and the next. A third would save nothing more (a message
+takes 0.1 ms) and be one more to hand out again when a worker dies."""
 _START_LIMIT_S = 180.0
 """It imports numpy, OpenCV and the decoders first: slow on a cold disk with a virus scanner."""
 _START_ATTEMPTS = 3
@@ -46,21 +52,37 @@ def run_isolated(
     *,
     workers: int,
     timeout_s: float = 30.0,
+    set_up: Callable[[], object] | None = None,
 ) -> Generator[tuple[int, T | ImageError], None, None]:
     """Apply `work` to every path in worker processes; yield (index, result) as they complete.
 
-    `work` is a function at the top level of an importable module; what it returns is pickled. An
-    ImageError it raises is the result of its file. A file that twice ends its worker, or its
-    memory, becomes UnreadableImage (decoder_crashed); one that takes longer than `timeout_s`
-    seconds, counted from when a worker has begun it, UnreadableImage (decoder_timeout). Any other
-    exception is a bug and is raised here, caused by a WorkerError with its traceback. Raises
-    RuntimeError when workers cannot start. Closing the generator ends all workers.
+    The processes are started before this returns. `work` and `set_up`, which each worker calls
+    once before its first file, are functions at the top level of an importable module; what `work`
+    returns is pickled. An ImageError it raises is the result of its file. A file that twice ends
+    its worker, or its memory, becomes UnreadableImage (decoder_crashed); one that takes longer than
+    `timeout_s` seconds, counted from when a worker has begun it, UnreadableImage (decoder_timeout).
+    Any other exception is a bug and is raised here, caused by a WorkerError with its traceback.
+    Raises RuntimeError when workers cannot start. Closing the generator ends all workers.
     """
     if workers < 1 or timeout_s <= 0:
         raise ValueError(f"workers {workers} and timeout_s {timeout_s} must be positive")
-    crew = _Crew(work, timeout_s)
+    results = _run(
+        _Crew(pickle.dumps((set_up, work)), timeout_s), paths, min(workers, MOST_WORKERS)
+    )
+    # A generator that has begun ends its workers when it is closed or forgotten; one that has not
+    # would forget them.
+    next(results)
+    return results
+
+
+def _run(
+    crew: _Crew, paths: Sequence[Path], workers: int
+) -> Generator[tuple[int, Any], None, None]:
+    """Start the workers and yield once, at once; then every index with its result."""
     suspects: list[int] = []
     try:
+        crew.grow(min(workers, len(paths)))
+        yield -1, None
         for index, result in _run_side_by_side(crew, paths, range(len(paths)), size=workers):
             if isinstance(result, Lost):
                 suspects.append(index)
@@ -79,25 +101,31 @@ def run_isolated(
 def _run_side_by_side(
     crew: _Crew, paths: Sequence[Path], indices: Iterable[int], *, size: int
 ) -> Generator[tuple[int, Any], None, None]:
-    """Yield each index with what `work` returned, an ImageError or a Lost."""
+    """Yield each index with what `work` returned, an ImageError or a Lost.
+
+    Between two results, while the caller was busy, all news are taken and new files handed out.
+    """
     waiting = deque(indices)
-    while waiting or crew.busy():
-        crew.grow(min(size, len(waiting) + len(crew.busy())))
-        for worker in crew.idle():
-            if waiting and worker.begin(waiting[0], paths[waiting[0]], crew.timeout_s):
-                waiting.popleft()
-        for worker in crew.wait():
-            yield from crew.take_news(worker)
+    finished: deque[tuple[int, Any]] = deque()
+    while waiting or finished or crew.held():
+        crew.grow(min(size, len(waiting) + crew.held()))
+        for worker in crew.wait(is_patient=not finished):
+            finished.extend(crew.take_news(worker, waiting))
+        if len(finished) < size * _AHEAD:
+            crew.hand_out(waiting, paths)
+        if finished:
+            yield finished.popleft()
 
 
 class _Worker:
-    """One process, its pipe, and the file it holds."""
+    """One process, its pipe, and the files it holds."""
 
-    def __init__(self, work: bytes) -> None:
+    def __init__(self, pickled_task: bytes) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe(duplex=True)
-        self.process = context.Process(target=serve, args=(theirs, work), daemon=True)
-        self.index: int | None = None
+        self.process = context.Process(target=serve, args=(theirs, pickled_task), daemon=True)
+        self.held: deque[int] = deque()
+        """Indices in the order given; it reads the first."""
         self.ready = False
         self.deadline = time.monotonic() + _START_LIMIT_S
         try:
@@ -108,26 +136,32 @@ class _Worker:
         finally:
             theirs.close()
 
-    def begin(self, index: int, path: Path, timeout_s: float) -> bool:
+    def hold(self, index: int, path: Path, timeout_s: float) -> bool:
         """Hand over a file; False when the process is gone, which `_Crew.wait` then reports."""
         try:
             self.connection.send(path)
         except OSError:
-            self.ready = False
             return False
-        self.index = index
-        self.deadline = time.monotonic() + timeout_s
+        if not self.held:
+            self.deadline = time.monotonic() + timeout_s
+        self.held.append(index)
         return True
 
+    def let_go(self, timeout_s: float) -> int:
+        """Return the index it is done with; it has begun the next one by now, at the latest."""
+        assert self.held, "a result without a file"
+        self.deadline = time.monotonic() + timeout_s
+        return self.held.popleft()
+
     def receive(self) -> object:
-        """Return the worker's message, `_CRASHED` where its pipe ended, None if it is silent."""
+        """Return the worker's next message, `_CRASHED` where its pipe ended, None if silent."""
         try:
             return self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError, pickle.UnpicklingError):
             return _CRASHED
 
     def is_late(self) -> bool:
-        return time.monotonic() >= self.deadline
+        return bool(self.held or not self.ready) and time.monotonic() >= self.deadline
 
     def dismiss(self) -> None:
         """End the process; one stuck in the operating system (a dead network drive) is left."""
@@ -141,66 +175,86 @@ class _Worker:
 class _Crew:
     """The workers alive; every way a worker can end is handled here."""
 
-    def __init__(self, work: Callable[[Path], Any], timeout_s: float) -> None:
-        self.timeout_s = timeout_s
-        self._work = pickle.dumps(work)
+    def __init__(self, pickled_task: bytes, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._task = pickled_task
         self._workers: list[_Worker] = []
         self._failed_starts = 0
 
-    def busy(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.index is not None]
-
-    def idle(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.ready and worker.index is None]
+    def held(self) -> int:
+        """Count the files that workers hold."""
+        return sum(len(worker.held) for worker in self._workers)
 
     def grow(self, size: int) -> None:
         while len(self._workers) < size:
-            self._workers.append(_Worker(self._work))
+            self._workers.append(_Worker(self._task))
 
-    def wait(self) -> list[_Worker]:
-        """Sleep until a worker has news (a message, its death, a deadline passed); return those."""
-        watched = [worker for worker in self._workers if worker.index is not None]
-        watched += [worker for worker in self._workers if not worker.ready]
-        handles: list[Any] = [worker.connection for worker in watched]
-        handles += [worker.process.sentinel for worker in watched]
-        soonest = min(worker.deadline for worker in watched)
-        signalled = set(wait(handles, max(0.0, soonest - time.monotonic())))
+    def hand_out(self, waiting: deque[int], paths: Sequence[Path]) -> None:
+        """Give every ready worker a file, then one ahead; the last ones go to whoever is free."""
+        for ahead in range(_AHEAD):
+            for worker in self._workers:
+                is_due = worker.ready and len(worker.held) == ahead
+                if not is_due or len(waiting) <= ahead * len(self._workers):
+                    continue
+                if worker.hold(waiting[0], paths[waiting[0]], self._timeout_s):
+                    waiting.popleft()
+
+    def wait(self, *, is_patient: bool) -> list[_Worker]:
+        """Return the workers with news: a message, their death, a deadline passed.
+
+        Where `is_patient`, sleep until there are some.
+        """
+        handles: list[Any] = [worker.connection for worker in self._workers]
+        # On Windows the pipe of a process that dies before it has opened it does not end.
+        handles += [worker.process.sentinel for worker in self._workers if not worker.ready]
+        active = [worker for worker in self._workers if worker.held or not worker.ready]
+        soonest = min((worker.deadline for worker in active), default=0.0)
+        patience = max(0.0, soonest - time.monotonic()) if is_patient else 0.0
+        signalled = set(wait(handles, patience))
         return [
             worker
-            for worker in watched
+            for worker in self._workers
             if worker.is_late() or signalled & {worker.connection, worker.process.sentinel}
         ]
 
-    def take_news(self, worker: _Worker) -> Generator[tuple[int, Any], None, None]:
-        """Yield the index and result of the worker's file where it is done with it, or it with us.
+    def take_news(self, worker: _Worker, waiting: deque[int]) -> list[tuple[int, Any]]:
+        """Return index and result of each file the worker is done with, or that is done with it.
 
-        A message counts before a deadline or a death: a late result is still a result.
+        Messages count before a deadline or a death: a late result is still a result. What a worker
+        that is gone had not begun goes back to the head of `waiting`.
         """
-        index, message = worker.index, worker.receive()
+        done: list[tuple[int, Any]] = []
+        was_alive = worker.process.is_alive()  # before the pipe: nothing it sent comes after this
+        while isinstance(message := worker.receive(), Ready | Result):
+            if isinstance(message, Ready):
+                worker.ready = True
+            else:
+                self._failed_starts = 0
+                done.append((worker.let_go(self._timeout_s), message.value))
         if isinstance(message, Bug):
             raise message.error or RuntimeError(message.trace) from WorkerError(message.trace)
-        if isinstance(message, Ready):
-            worker.ready = True
-        elif isinstance(message, Result):
-            worker.index = None
-            yield self._finish(index, message.value)
-        else:
-            if message is None:  # silent: too late, or ending (its sentinel may close first)
-                message = _timed_out(self.timeout_s) if worker.is_late() else _CRASHED
-            self._dismiss(worker)
-            if index is None:
-                self._count_failed_start()
-            else:
-                yield self._finish(index, message)
+        if message is None and worker.is_late():
+            message = _timed_out(self._timeout_s)
+        elif message is None and not was_alive:
+            message = _CRASHED
+        if message is not None:
+            done += self._lose(worker, message, waiting)
+        return done
 
     def dismiss_all(self) -> None:
         while self._workers:
             self._dismiss(self._workers[-1])
 
-    def _finish(self, index: int | None, result: Any) -> tuple[int, Any]:
-        assert index is not None, "a result without a file"
+    def _lose(self, worker: _Worker, message: object, waiting: deque[int]) -> list[tuple[int, Any]]:
+        """Dismiss a worker; return the file it was reading, if any, with what it made of it."""
+        self._dismiss(worker)
+        if not worker.held:
+            self._count_failed_start()
+            return []
         self._failed_starts = 0
-        return index, result
+        suspect = worker.held.popleft()
+        waiting.extendleft(reversed(worker.held))
+        return [(suspect, message)]
 
     def _dismiss(self, worker: _Worker) -> None:
         worker.dismiss()

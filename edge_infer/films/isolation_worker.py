@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_infer.errors import ImageError
+from edge_infer.native_code import import_opencv, limit_threads, silence_stderr
 
 
 @dataclass(frozen=True)
 class Ready:
-    """Everything is imported; the worker waits for a path."""
+    """Everything is imported and set up; the worker waits for a path."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,21 @@ OUT_OF_MEMORY: Final = Lost(
 )
 
 
-def serve(connection: Connection[object, object], pickled_work: bytes) -> None:
-    """Answer each path with a Result, a Bug or a Lost until the pipe closes.
+def serve(connection: Connection[object, object], pickled_task: bytes) -> None:
+    """Answer each path, in order, with a Result, a Bug or a Lost until the pipe closes.
 
-    `work` comes pickled so that a failure to import it is told to the parent instead of looking
-    like a crash. Control-C is left to the parent, which ends its workers.
+    The task, (set_up or None, work), comes pickled so that a failure to import it is told to the
+    parent instead of looking like a crash. Control-C is left to the parent, which ends its workers.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit_threads()
     try:
         try:
-            _settle_native_code()
-            work: Callable[[Path], Any] = pickle.loads(pickled_work)
+            import_opencv()
+            silence_stderr()
+            set_up, work = pickle.loads(pickled_task)
+            if set_up is not None:
+                set_up()
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
             connection.send(_describe(error))
             return
@@ -93,20 +96,3 @@ def _describe(error: Exception) -> Bug:
     except Exception:  # noqa: BLE001 - exceptions of other packages may refuse pickling in any way
         return Bug(None, trace)
     return Bug(error, trace)
-
-
-def _settle_native_code() -> None:
-    """Give each worker one thread and keep native complaints out of the progress bar.
-
-    libpng and libjpeg write to file descriptor 2; what matters reaches the row as its reason.
-    """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    import cv2
-
-    cv2.setNumThreads(1)
-    if sys.stderr is not None:  # pythonw on Windows has none
-        sys.stderr.flush()
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    os.close(silence)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import ModelError
 from edge_infer.model.model_card import CLASSES, ModelCard
-from edge_infer.model.model_file import load_model_file
+from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION
 from edge_infer.model.runtime import UNWANTED_OPTIMIZERS, import_onnxruntime
+from edge_infer.native_code import THREADS_PER_PROCESS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -32,24 +33,34 @@ class ModelOutput:
 class Classifier:
     """A verified model file, ready to run."""
 
-    def __init__(self, session: InferenceSession, card: ModelCard, sha256: str) -> None:
-        self.card = card
-        self.sha256 = sha256
+    def __init__(self, session: InferenceSession, file: ModelFile) -> None:
+        self.card = file.card
+        self.sha256 = file.sha256
+        self.path = file.path
         self._session = session
-        self._order = [card.classes.index(name) for name in CLASSES]
+        self._order = [file.card.classes.index(name) for name in CLASSES]
 
     @classmethod
-    def load(cls, path: Path, *, threads: int = 1) -> Classifier:
+    def load(cls, path: Path, *, threads: int = THREADS_PER_PROCESS) -> Classifier:
         """Load a model file; ModelError when its card, hash, or graph is not as contracted."""
-        file = load_model_file(path)
+        return cls.open(load_model_file(path), threads=threads)
+
+    @classmethod
+    def open(cls, file: ModelFile, *, threads: int = THREADS_PER_PROCESS) -> Classifier:
+        """Open the model of a file already read; ModelError when its graph is not as contracted."""
         if file.card.input.preprocessing_version != PREPROCESSING_VERSION:
             raise ModelError(
-                f"{path} expects preprocessing {file.card.input.preprocessing_version}, this "
+                f"{file.path} expects preprocessing {file.card.input.preprocessing_version}, this "
                 f"program does {PREPROCESSING_VERSION}: install the version it was exported with."
             )
-        session = _open_session(file.data, path, threads)
-        _check_graph(session, file.card, path)
-        return cls(session, file.card, file.sha256)
+        session = _open_session(file.data, file.path, threads)
+        _check_graph(session, file.card, file.path)
+        return cls(session, file)
+
+    @property
+    def threads(self) -> int:
+        """Threads that one run may use."""
+        return int(self._session.get_session_options().intra_op_num_threads)
 
     def run(self, images: NDArray[np.uint8]) -> ModelOutput:
         """Run the network on uint8 [N, 1, height, width].
@@ -75,7 +86,7 @@ def _open_session(data: bytes, path: Path, threads: int) -> InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    # Spinning threads would take the cores from the decoding workers.
+    # Spinning threads would take the cores from the other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:

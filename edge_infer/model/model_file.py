@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_infer.errors import ModelError
@@ -27,8 +27,9 @@ _LARGEST_MODEL = 1 << 30
 class ModelFile:
     """A model file whose card was read and whose hash fits."""
 
+    path: Path
     card: ModelCard
-    data: bytes
+    data: bytes = field(repr=False)
     sha256: str
     """Of the whole file."""
 
@@ -63,7 +64,7 @@ def load_model_file(path: Path) -> ModelFile:
         raise ModelError(
             f"{path} was changed after its card was written (hash differs): copy it again."
         )
-    return ModelFile(card=card, data=data, sha256=hashlib.sha256(data).hexdigest())
+    return ModelFile(path=path, card=card, data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
 def read_card_text(data: bytes) -> str | None:
@@ -84,11 +85,11 @@ def read_card_text(data: bytes) -> str | None:
 def hash_without_card(data: bytes) -> str:
     """Return the SHA-256 of every byte but the card's entry."""
     digest = hashlib.sha256()
-    position = 0
+    view, position = memoryview(data), 0  # a slice of the bytes themselves would be a copy
     for start, end in _card_spans(data):
-        digest.update(data[position:start])
+        digest.update(view[position:start])
         position = end
-    digest.update(data[position:])
+    digest.update(view[position:])
     return digest.hexdigest()
 
 

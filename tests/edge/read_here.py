@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_infer import keyed_films
+from edge_infer import screen
 from edge_infer.errors import ImageError
 
 
@@ -29,7 +29,7 @@ class Reading:
 
 def read_here(monkeypatch: pytest.MonkeyPatch) -> Reading:
     reading = Reading()
-    prepare = keyed_films.prepare_film
+    prepare = screen.prepare_film
 
     def prepare_and_note(path: Path, **options: Any) -> Any:
         reading.decoded.append(path.name)
@@ -47,6 +47,6 @@ def read_here(monkeypatch: pytest.MonkeyPatch) -> Reading:
             except ImageError as error:
                 yield index, error
 
-    monkeypatch.setattr(keyed_films, "prepare_film", prepare_and_note)
-    monkeypatch.setattr(keyed_films, "run_isolated", run_here)
+    monkeypatch.setattr(screen, "prepare_film", prepare_and_note)
+    monkeypatch.setattr(screen, "run_isolated", run_here)
     return reading

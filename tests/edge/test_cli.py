@@ -16,14 +16,15 @@ import pytest
 
 from edge_infer import terminal
 from edge_infer.cli import main
-from edge_infer.day.day_files import CheckedFile, SeenFile
+from edge_infer.day.film_record import ScoredFilm
 from edge_infer.errors import ReasonCode, UnreadableImage
 from edge_infer.films.find_images import FoundImage, FoundImages
+from edge_infer.keyed_films import KeyedFilm
 from tests.edge.day.made_day import TINY
-from tests.edge.day.made_looks import look, scored
+from tests.edge.day.made_looks import keyed, scored
 from tests.edge.made_films import DUE, FORMULA_NAME, IGNORED, SCREENED, fingerprint, make_day, png
 
-Looks = Generator[CheckedFile, None, None]
+Looks = Generator[tuple[int, KeyedFilm[ScoredFilm]], None, None]
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ["audit.jsonl", "day.sqlite", "report.html", "worklist.csv", "worklist.json"]
 
@@ -167,10 +168,10 @@ def films(tmp_path: Path) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every found file a row without reading it: these tests look at what is around it."""
 
-    def look_at_nothing(files: Sequence[SeenFile], *_: object, **__: object) -> Looks:
-        yield from (look(file, scored()) for file in files)
+    def look_at_nothing(paths: Sequence[Path], *_: object, **__: object) -> Looks:
+        yield from ((index, keyed(path, scored())) for index, path in enumerate(paths))
 
-    monkeypatch.setattr("edge_infer.keep_day.check_films", look_at_nothing)
+    monkeypatch.setattr("edge_infer.keep_day.score_films", look_at_nothing)
 
 
 @pytest.mark.parametrize("out", ["films", "films/lists", "films/../films/x", "link/lists"])
@@ -240,7 +241,7 @@ def test_nothing_to_screen_is_five_and_writes_nothing(
 def test_an_unwritable_place_is_six_before_any_film_is_read(
     films: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("edge_infer.keep_day.check_films")
+    monkeypatch.delattr("edge_infer.keep_day.score_films")
     (films.parent / "out").write_text("a file", encoding="utf-8")
     ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
     assert ended.code == 6 and "cannot be written" in ended.err
@@ -250,13 +251,15 @@ def test_an_unwritable_place_is_six_before_any_film_is_read(
 def test_an_interruption_writes_the_rows_so_far(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(files: Sequence[SeenFile], *_: object, **__: object) -> Looks:
-        by_tail = {file.tail: file for file in files}
-        yield look(by_tail["no-suffix"], scored())
-        yield look(by_tail["cut.png"], UnreadableImage("Cut off.", ReasonCode.TRUNCATED))
+    def interrupted(paths: Sequence[Path], *_: object, **__: object) -> Looks:
+        named = {path.name: (index, path) for index, path in enumerate(paths)}
+        index, path = named["no-suffix"]
+        yield index, keyed(path, scored())
+        index, path = named["cut.png"]
+        yield index, keyed(path, UnreadableImage("Cut off.", ReasonCode.TRUNCATED))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edge_infer.keep_day.check_films", interrupted)
+    monkeypatch.setattr("edge_infer.keep_day.score_films", interrupted)
     folder = make_day(tmp_path / "films")
     ended = run(capsys, folder, "--out", tmp_path / "out", "--model", TINY)
     assert ended.code == 130 and "Interrupted" in ended.err
@@ -275,7 +278,7 @@ def test_an_interruption_before_the_first_row_keeps_the_earlier_list(
 
     (films.parent / "out").mkdir()
     (films.parent / "out" / "worklist.csv").write_text("this morning's", encoding="utf-8")
-    monkeypatch.setattr("edge_infer.keep_day.check_films", interrupted)
+    monkeypatch.setattr("edge_infer.keep_day.score_films", interrupted)
     ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
     assert (ended.code, ended.out) == (130, "") and "no new list was written" in ended.err
     assert (films.parent / "out" / "worklist.csv").read_text("utf-8") == "this morning's"

@@ -39,9 +39,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
 @pytest.fixture(scope="module")
 def settings() -> DaySettings:
     classifier = open_model(TINY)
-    return DaySettings(
-        classifier=classifier, card=classifier.card, package_version="9.8.7", workers=1
-    )
+    return DaySettings(model=classifier, card=classifier.card, package_version="9.8.7", workers=1)
 
 
 @pytest.fixture
@@ -212,7 +210,7 @@ def test_another_model_screens_the_day_again_and_back_it_is_known(
     card = replace(file.card, name="other")
     (tmp_path / "other.onnx").write_bytes(with_card(file.data, card.to_json()))
     classifier = open_model(tmp_path / "other.onnx")
-    other = replace(settings, classifier=classifier, card=classifier.card)
+    other = replace(settings, model=classifier, card=classifier.card)
     out = tmp_path / "out"
     run(films, out, settings)
     before = (out / CSV_NAME).read_bytes()
@@ -395,7 +393,7 @@ def test_the_trail_names_contents_and_decisions_but_no_file_and_nobody(
         *("model", "thresholds", "package_version"),
     }
     assert (lines[4]["decision"], lines[4]["reason_code"]) == (None, "truncated")
-    assert lines[0]["model"]["sha256"] == settings.classifier.sha256
+    assert lines[0]["model"]["sha256"] == settings.model.sha256
     text = (out / TRAIL_NAME).read_text("ascii")
     for secret in ("HONG", "PID4711", "1970", "ACC0815", ".png", ".dcm", "films", "1.2.3"):
         assert secret not in text

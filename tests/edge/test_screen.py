@@ -32,7 +32,7 @@ def tiny() -> Classifier:
 
 
 def run_here(
-    work: Callable[[Path], Any], paths: Sequence[Path], *, workers: int
+    work: Callable[[Path], Any], paths: Sequence[Path], *, workers: int, **_: object
 ) -> Iterator[tuple[int, Any]]:
     """Stand in for `run_isolated` in this process, last file first: starting workers takes long."""
     assert workers > 0

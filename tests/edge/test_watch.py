@@ -34,9 +34,7 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
 @pytest.fixture(scope="module")
 def settings() -> DaySettings:
     classifier = open_model(TINY)
-    return DaySettings(
-        classifier=classifier, card=classifier.card, package_version="9.8.7", workers=1
-    )
+    return DaySettings(model=classifier, card=classifier.card, package_version="9.8.7", workers=1)
 
 
 @dataclass

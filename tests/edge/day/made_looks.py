@@ -11,6 +11,7 @@ import numpy as np
 from edge_infer.day.day_files import CheckedFile, GivenInput, SeenFile, SeenFiles
 from edge_infer.day.film_record import FilmOutcome, ReadingMode, ScoredFilm
 from edge_infer.films.study import Identity, InputType, StudyInfo
+from edge_infer.keyed_films import KeyedFilm
 from tests.edge.day.made_day import JPEG
 
 MODE = ReadingMode(model_sha256="ab" * 32, preprocessing=1, decode_mode="full")
@@ -63,4 +64,15 @@ def look(
         sha256=None if content is None else hashlib.sha256(text).hexdigest(),
         checked_at=at,
         outcome=outcome,
+    )
+
+
+def keyed(path: Path, outcome: FilmOutcome) -> KeyedFilm[ScoredFilm]:
+    """Return what a worker and the network would say of an existing file."""
+    status = path.stat()
+    return KeyedFilm(
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        film=outcome,
     )

@@ -23,6 +23,8 @@ def misbehave(path: Path) -> str:
     action = path.name.split("-")[0]
     if action == "exit":
         os._exit(3)
+    if action == "abort":
+        os.abort()
     if action == "segfault":
         ctypes.string_at(0)
     if action == "sleep":
@@ -54,3 +56,33 @@ def tell_process(path: Path) -> tuple[str, int]:
 
 def return_megabytes(path: Path) -> bytes:
     return path.name.encode() * 4_000_000
+
+
+def record(path: Path) -> str:
+    """Write down that the file was begun, then behave as its name says."""
+    log = path.parent / "begun.txt"
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{path.name}\n")
+    return misbehave(path)
+
+
+_STATE: list[str] = []
+
+
+def set_up(word: str) -> None:
+    _STATE.append(word)
+
+
+def tell_state(path: Path) -> list[str]:
+    return [*_STATE, path.name]
+
+
+def tell_threads(_: Path) -> dict[str, object]:
+    import cv2
+
+    from edge_infer.native_code import THREAD_VARIABLES
+
+    return {
+        "opencv": cv2.getNumThreads(),
+        **{name: os.environ.get(name) for name in THREAD_VARIABLES},
+    }

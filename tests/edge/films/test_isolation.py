@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,68 @@ def test_a_file_that_hangs_is_given_up_and_the_rest_goes_on() -> None:
     assert "0.5 seconds" in str(error)
     assert results == {"a": "a", "b": "b"}
     assert time.monotonic() - began < 60
+
+
+def begun(folder: Path) -> list[str]:
+    log = folder / "begun.txt"
+    return log.read_text("utf-8").split() if log.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("culprit", "code", "attempts"),
+    [
+        ("abort-1", ReasonCode.DECODER_CRASHED, 2),
+        ("segfault-1", ReasonCode.DECODER_CRASHED, 2),
+        ("sleep-1", ReasonCode.DECODER_TIMEOUT, 1),
+    ],
+)
+def test_what_a_worker_held_beside_the_culprit_is_read_once_by_another(
+    tmp_path: Path, culprit: str, code: ReasonCode, attempts: int
+) -> None:
+    names = ["a", "b", culprit, "c", "d", "e"]
+    paths = [tmp_path / name for name in names]
+    results = dict(run_isolated(isolated_work.record, paths, workers=1, timeout_s=1))
+    error = results.pop(2)
+    assert isinstance(error, UnreadableImage) and error.code is code
+    assert results == {0: "a", 1: "b", 3: "c", 4: "d", 5: "e"}
+    counted = Counter(begun(tmp_path))
+    assert counted == {**dict.fromkeys("abcde", 1), culprit: attempts}
+
+
+def test_a_worker_reads_on_while_the_caller_is_busy_but_not_without_end(tmp_path: Path) -> None:
+    paths = [tmp_path / f"film{number:02}" for number in range(30)]
+    with closing(run_isolated(isolated_work.record, paths, workers=1)) as results:
+        next(results)
+        give_up = time.monotonic() + 60
+        while len(begun(tmp_path)) < 3 and time.monotonic() < give_up:
+            time.sleep(0.01)
+        time.sleep(0.3)  # time enough to read all thirty
+        assert begun(tmp_path) == ["film00", "film01", "film02"]
+        assert len(list(results)) == 29
+
+
+def test_workers_start_before_the_first_result_is_asked_for() -> None:
+    with closing(run_isolated(isolated_work.misbehave, [Path("a")] * 3, workers=2)):
+        assert len(multiprocessing.active_children()) == 2
+
+
+def test_every_worker_is_set_up_once_before_its_first_file() -> None:
+    set_up = partial(isolated_work.set_up, "ready")
+    paths = [Path(name) for name in "abcd"]
+    results = dict(run_isolated(isolated_work.tell_state, paths, workers=2, set_up=set_up))
+    assert results == {number: ["ready", name] for number, name in enumerate("abcd")}
+
+
+def test_what_fails_while_setting_up_is_raised() -> None:
+    with pytest.raises(KeyError, match="nobody expected this"):
+        list(
+            run_isolated(
+                isolated_work.misbehave,
+                [Path("a")],
+                workers=1,
+                set_up=partial(isolated_work.misbehave, Path("bug-1")),
+            )
+        )
 
 
 def test_starting_up_does_not_count_as_reading() -> None:

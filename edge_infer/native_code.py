@@ -1,0 +1,55 @@
+"""Libraries in C and the threads they may start: decided here, for the parent and every worker.
+
+One thread each. The cores are shared out among processes (`--workers`), which scales without the
+waiting that threads inside one decoder or one network do, and a worker that opened a thread per
+core would take it from its neighbours. Reading and scoring a film with one thread each also keeps
+the arithmetic, and so the scores, the same whatever the number of cores.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+from typing import Final
+
+THREADS_PER_PROCESS: Final = 1
+"""For OpenCV, for OpenMP and BLAS, and for ONNX Runtime."""
+
+THREAD_VARIABLES: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+)
+
+
+def limit_threads() -> None:
+    """Set what the libraries read when they are loaded; worker processes inherit it.
+
+    To be called before numpy, OpenCV or ONNX Runtime is imported. ONNX Runtime reads no variable:
+    its sessions are given THREADS_PER_PROCESS where they are opened.
+    """
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(THREADS_PER_PROCESS)
+
+
+def import_opencv() -> ModuleType:
+    """Import OpenCV with its threads limited, also where another library has loaded it before."""
+    import cv2
+
+    cv2.setNumThreads(THREADS_PER_PROCESS)
+    module: ModuleType = cv2
+    return module
+
+
+def silence_stderr() -> None:
+    """Keep native complaints out of the progress bar, for the rest of this process.
+
+    libpng and libjpeg write to file descriptor 2; what matters reaches the row as its reason.
+    """
+    if sys.stderr is not None:  # pythonw on Windows has none
+        sys.stderr.flush()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)

@@ -1,0 +1,48 @@
+"""One thread for every library in C, in this process and in the workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from edge_infer.films.isolation import run_isolated
+from edge_infer.model.classifier import Classifier
+from edge_infer.native_code import THREAD_VARIABLES, THREADS_PER_PROCESS
+from tests.edge.day.made_day import TINY
+from tests.edge.films import isolated_work
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_workers_have_one_thread_per_library() -> None:
+    facts = dict(run_isolated(isolated_work.tell_threads, [Path("a")], workers=1))[0]
+    assert facts == {"opencv": 1, **dict.fromkeys(THREAD_VARIABLES, "1")}
+
+
+def test_the_network_has_one_thread() -> None:
+    assert Classifier.load(TINY).threads == THREADS_PER_PROCESS == 1
+
+
+def test_the_variables_limit_opencv_by_themselves() -> None:
+    """For whoever imports it without asking `native_code`; two processors at least, to tell."""
+    code = (
+        "from edge_infer.native_code import limit_threads; limit_threads()\n"
+        "import cv2; print(cv2.getNumThreads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == b"1"
+
+
+def test_importing_opencv_limits_it_whoever_loaded_it_before() -> None:
+    code = (
+        "import cv2; cv2.setNumThreads(3)\n"
+        "from edge_infer.native_code import import_opencv\n"
+        "print(import_opencv().getNumThreads())"
+    )
+    environment = {name: os.environ[name] for name in os.environ if name not in THREAD_VARIABLES}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True, env=environment
+    )
+    assert done.stdout.strip() == b"1"
