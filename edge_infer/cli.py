@@ -65,6 +65,12 @@ def infer(
             "--include-patient", help="Add name, id, birth date and accession number to the list."
         ),
     ] = False,
+    full_decode: Annotated[
+        bool,
+        typer.Option(
+            "--full-decode", help="Read every pixel: the slow, exact path, to compare with."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback has done the work
         bool,
@@ -94,7 +100,12 @@ def infer(
             classifier = open_model(model)
             check_writable(folder)
             rows = _screen_until_interrupted(
-                found, classifier, progress, workers=workers, include_patient=include_patient
+                found,
+                classifier,
+                progress,
+                workers=workers,
+                include_patient=include_patient,
+                full_decode=full_decode,
             )
         day = _to_day(found, rows, classifier, include_patient=include_patient)
         write_report(day, folder)
@@ -196,6 +207,7 @@ def _screen_until_interrupted(
     *,
     workers: int | None,
     include_patient: bool,
+    full_decode: bool,
 ) -> list[WorklistRow]:
     """Return the rows in order of completion; after Control-C those there are, if any."""
     from edge_infer.screen import screen
@@ -206,6 +218,7 @@ def _screen_until_interrupted(
         classifier,
         workers=workers or _default_workers(),
         include_patient=include_patient,
+        full_decode=full_decode,
     )
     try:
         with closing(screening):

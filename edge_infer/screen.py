@@ -59,6 +59,7 @@ def screen(
     *,
     workers: int,
     include_patient: bool = False,
+    full_decode: bool = False,
 ) -> Generator[WorklistRow, None, None]:
     """Yield exactly one row per image, in order of completion.
 
@@ -71,6 +72,7 @@ def screen(
         height=card.input.height,
         width=card.input.width,
         include_patient=include_patient,
+        full_decode=full_decode,
     )
     waiting = set(range(len(images)))
     with closing(run_isolated(work, [image.path for image in images], workers=workers)) as results:
@@ -84,14 +86,17 @@ def screen(
     assert not waiting, "a file was given to a worker and never came back"
 
 
-def prepare_film(path: Path, *, height: int, width: int, include_patient: bool) -> PreparedFilm:
+def prepare_film(
+    path: Path, *, height: int, width: int, include_patient: bool, full_decode: bool = False
+) -> PreparedFilm:
     """Read a film and shrink it to what the network and the page need; runs in a worker.
 
-    Raises ImageError where the film cannot be screened. Unless `include_patient`, the patient's
-    identity ends here, inside the worker.
+    `full_decode` reads every pixel where otherwise the file's own smaller pictures or block means
+    serve. Unless `include_patient`, the patient's identity ends here, inside the worker. Raises
+    ImageError where the film cannot be screened.
     """
     try:
-        film = read_radiograph(path)
+        film = read_radiograph(path, at_least=None if full_decode else max(height, width))
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)
