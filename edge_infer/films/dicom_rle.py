@@ -33,7 +33,8 @@ def decode_rle(
         not _HEADER_BYTES <= a < b for a, b in zip(starts, ends, strict=True)
     ):
         raise _damaged()
-    segments = [_unpack(data[a:b], pixels) for a, b in zip(starts, ends, strict=True)]
+    view = memoryview(data)
+    segments = [_unpack(view[a:b], pixels) for a, b in zip(starts, ends, strict=True)]
     if bytes_per_sample == 1:
         return segments[0][None] if samples == 1 else np.stack(segments)
     values = np.empty((samples, pixels), np.uint16)
@@ -45,7 +46,7 @@ def decode_rle(
     return values
 
 
-def _unpack(segment: bytes, size: int) -> NDArray[np.uint8]:
+def _unpack(segment: memoryview, size: int) -> NDArray[np.uint8]:
     out = np.empty(size + _SLACK_BYTES, np.uint8)
     try:
         unpacked = imagecodecs.packbits_decode(segment, out=out)

@@ -128,7 +128,7 @@ def _read_jpeg(data: bytes) -> RasterHeader:
     if header is None:
         raise damaged()
     # FF is followed by 00 or a restart marker inside the data, so this is the end of the picture.
-    if data.find(b"\xff\xd9", at) < 0:
+    if data.rfind(b"\xff\xd9", at) < 0:
         raise truncated()
     return header
 
