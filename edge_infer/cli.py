@@ -71,6 +71,12 @@ def infer(
             "--include-patient", help="Add name, id, birth date and accession number to the list."
         ),
     ] = False,
+    full_decode: Annotated[
+        bool,
+        typer.Option(
+            "--full-decode", help="Read every pixel: the slow, exact path, to compare with."
+        ),
+    ] = False,
     watch: Annotated[
         bool,
         typer.Option(
@@ -123,6 +129,7 @@ def infer(
             workers=workers or default_workers(),
             file_timeout_s=file_timeout,
             include_patient=include_patient,
+            full_decode=full_decode,
         )
         if watch:
             written = _watch(inputs, folder, settings, is_dated=out is None, is_quiet=quiet)

@@ -59,6 +59,7 @@ class DaySettings:
     workers: int
     file_timeout_s: float = 30.0
     include_patient: bool = False
+    full_decode: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ class KeptDay:
         """Raises ReportError where the folder cannot be written or locked, or is another's."""
         check_writable(folder)
         self.folder, self._settings = folder, settings
-        self._mode = reading_mode(settings.model)
+        self._mode = reading_mode(settings.model, full_decode=settings.full_decode)
         self._unrecorded: list[CheckedFile] = []
         self._store = DayStore.open(folder)
         remove_leftovers(folder)
@@ -129,6 +130,7 @@ class KeptDay:
             workers=self._settings.workers,
             include_patient=self._settings.include_patient,
             file_timeout_s=self._settings.file_timeout_s,
+            full_decode=self._settings.full_decode,
             known=self._final(),
         )
         recorded = time.monotonic()

@@ -66,6 +66,7 @@ def screen(
     workers: int,
     include_patient: bool = False,
     file_timeout_s: float = 30.0,
+    full_decode: bool = False,
 ) -> Generator[WorklistRow, None, None]:
     """Yield exactly one row per image, in order of completion; for the rest see `score_films`."""
     films = score_films(
@@ -74,6 +75,7 @@ def screen(
         workers=workers,
         include_patient=include_patient,
         file_timeout_s=file_timeout_s,
+        full_decode=full_decode,
     )
     with closing(films):
         for index, keyed in films:
@@ -86,10 +88,12 @@ def screen(
                 yield _to_row(shown, film, model.card)
 
 
-def reading_mode(model: ModelFile | Classifier) -> ReadingMode:
+def reading_mode(model: ModelFile | Classifier, *, full_decode: bool) -> ReadingMode:
     """Return what, beside a film's content, its outcome depends on."""
     return ReadingMode(
-        model_sha256=model.sha256, preprocessing=PREPROCESSING_VERSION, decode_mode="full"
+        model_sha256=model.sha256,
+        preprocessing=PREPROCESSING_VERSION,
+        decode_mode="full" if full_decode else "reduced",
     )
 
 
@@ -100,6 +104,7 @@ def score_films(
     workers: int,
     include_patient: bool = False,
     file_timeout_s: float = 30.0,
+    full_decode: bool = False,
     known: frozenset[str] = frozenset(),
 ) -> Generator[tuple[int, KeyedFilm[ScoredFilm] | ImageError], None, None]:
     """Yield (index, what became of the film) for every path, in order of completion.
@@ -119,6 +124,7 @@ def score_films(
         height=model.card.input.height,
         width=model.card.input.width,
         include_patient=include_patient,
+        full_decode=full_decode,
     )
     is_here = _runs_network_here(workers, len(paths))
     work: Callable[[Path], PreparedFilm | ScoredFilm] = (
@@ -175,14 +181,17 @@ def _read_and_score(
     return run_network(read(path), _model_of_worker(model, sha256))
 
 
-def prepare_film(path: Path, *, height: int, width: int, include_patient: bool) -> PreparedFilm:
+def prepare_film(
+    path: Path, *, height: int, width: int, include_patient: bool, full_decode: bool = False
+) -> PreparedFilm:
     """Read a film and shrink it to what the network and the page need; runs in a worker.
 
-    Raises ImageError where the film cannot be screened. Unless `include_patient`, the patient's
-    identity ends here, inside the worker.
+    `full_decode` reads every pixel where otherwise the file's own smaller pictures or block means
+    serve. Unless `include_patient`, the patient's identity ends here, inside the worker. Raises
+    ImageError where the film cannot be screened.
     """
     try:
-        film = read_radiograph(path)
+        film = read_radiograph(path, at_least=None if full_decode else max(height, width))
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)
