@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -22,6 +23,7 @@ from edge_infer.terminal import Progress, SparseLines, printable, summarise
 
 if TYPE_CHECKING:
     from edge_infer.films.find_images import FoundImages
+    from edge_infer.films.isolation import Crew
     from edge_infer.keep_day import DaySettings, WrittenDay
 
 USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
@@ -113,28 +115,34 @@ def infer(
             _check_this_pc(model)
         if not inputs:
             raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
-        from edge_infer.day.report import check_writable
-        from edge_infer.keep_day import DaySettings
-        from edge_infer.model.bundled import bundled_model
-        from edge_infer.model.model_file import load_model_file
+        from edge_infer.films.isolation import start_workers
 
         folder = choose_folder(inputs, out)
         found = _find(inputs, may_be_empty=watch)
-        file = load_model_file(model or bundled_model())
-        check_writable(folder)
-        settings = DaySettings(
-            model=file,
-            card=file.card,
-            package_version=_package_version(),
-            workers=workers or default_workers(),
-            file_timeout_s=file_timeout,
-            include_patient=include_patient,
-            full_decode=full_decode,
-        )
-        if watch:
-            written = _watch(inputs, folder, settings, is_dated=out is None, is_quiet=quiet)
-        else:
-            written = _run(inputs, found, folder, settings, is_dated=out is None, is_quiet=quiet)
+        workers = workers or default_workers()
+        # What is imported from here on is loaded while the workers load their own.
+        with closing(start_workers(min(workers, max(1, len(found.images))))) as crew:
+            from edge_infer.day.report import check_writable
+            from edge_infer.keep_day import DaySettings
+            from edge_infer.model.bundled import bundled_model
+            from edge_infer.model.model_file import load_model_file
+
+            file = load_model_file(model or bundled_model())
+            check_writable(folder)
+            settings = DaySettings(
+                model=file,
+                card=file.card,
+                package_version=_package_version(),
+                workers=workers,
+                file_timeout_s=file_timeout,
+                include_patient=include_patient,
+                full_decode=full_decode,
+            )
+            run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet)
+            if watch:
+                written = _watch(inputs, folder, settings, run)
+            else:
+                written = _screen(inputs, found, folder, settings, run)
         for one in written:
             _tell(one, is_quiet=quiet)
         if watch:
@@ -190,38 +198,60 @@ def _find(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
     return found
 
 
-def _run(
-    inputs: Sequence[Path],
-    found: FoundImages,
-    folder: Path,
-    settings: DaySettings,
-    *,
-    is_dated: bool,
-    is_quiet: bool,
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What a run has beside its settings."""
+
+    crew: Crew
+    is_dated: bool
+    is_quiet: bool
+
+    def open_line(self, total: int) -> Progress:
+        return Progress(total, is_shown=not self.is_quiet and sys.stderr.isatty())
+
+
+def _screen(
+    inputs: Sequence[Path], found: FoundImages, folder: Path, settings: DaySettings, run: _Run
 ) -> list[WrittenDay]:
     from edge_infer.run_day import run_day
 
-    today = datetime.now().date()
-    with Progress(len(found.images), is_shown=not is_quiet and sys.stderr.isatty()) as progress:
-        progress.say("Starting ...")
+    with run.open_line(len(found.images)) as line:
+        line.say("Starting ...")
         return run_day(
-            inputs, found, folder, settings, is_dated=is_dated, today=today, progress=progress
+            inputs,
+            found,
+            folder,
+            settings,
+            is_dated=run.is_dated,
+            today=datetime.now().date(),
+            progress=line,
+            crew=run.crew,
         )
 
 
 def _watch(
-    inputs: Sequence[Path], folder: Path, settings: DaySettings, *, is_dated: bool, is_quiet: bool
+    inputs: Sequence[Path], folder: Path, settings: DaySettings, run: _Run
 ) -> list[WrittenDay]:
+    from edge_infer.films.isolation import start_workers
     from edge_infer.watch import Clock, Watch
 
-    with Progress(0, is_shown=not is_quiet and sys.stderr.isatty()) as progress:
-        lines = SparseLines(is_shown=not is_quiet and not sys.stderr.isatty())
+    run.crew.close()  # the watch has workers of its own, and new ones for every arrival
+    with run.open_line(0) as line:
+        lines = SparseLines(is_shown=not run.is_quiet and not sys.stderr.isatty())
 
         def say(text: str) -> None:
-            progress.say(printable(text))
+            line.say(printable(text))
             lines.say(printable(text))
 
-        return Watch(inputs, folder, settings, is_dated=is_dated, say=say, clock=Clock()).run()
+        return Watch(
+            inputs,
+            folder,
+            settings,
+            is_dated=run.is_dated,
+            say=say,
+            clock=Clock(),
+            start_crew=start_workers,
+        ).run()
 
 
 def _tell(written: WrittenDay, *, is_quiet: bool) -> None:

@@ -35,6 +35,7 @@ from edge_infer.day.store import DayStore
 from edge_infer.day.worklist import ScreenedDay, in_order
 from edge_infer.errors import ImageError, ReasonCode
 from edge_infer.films.find_images import FoundImages
+from edge_infer.films.isolation import Crew
 from edge_infer.keyed_films import KeyedFilm
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import ModelCard
@@ -119,11 +120,15 @@ class KeptDay:
         files: Sequence[SeenFile],
         *,
         mark: Callable[[CheckedFile], CheckedFile] = lambda file: file,
+        crew: Crew | None = None,
     ) -> Generator[CheckedFile, None, None]:
         """Look at `files` and yield each look; all that was yielded is in the store at the end.
 
-        `mark` may mark a file as still arriving. Closing the generator early loses nothing either.
+        `mark` may mark a file as still arriving; `crew` has started already. Closing the generator
+        early loses nothing either.
         """
+        if not files:
+            return
         results = score_films(
             [file.path for file in files],
             self._settings.model,
@@ -132,6 +137,7 @@ class KeptDay:
             file_timeout_s=self._settings.file_timeout_s,
             full_decode=self._settings.full_decode,
             known=self._final(),
+            crew=crew,
         )
         recorded = time.monotonic()
         try:

@@ -40,7 +40,7 @@ LIBRARIES: Final = (
 )
 FLAGS: Final = ("SSE4.2", "AVX", "AVX2", "AVX512F", "AVX512VNNI", "AVXVNNI")
 """What the arithmetic of the network and of the decoders makes use of; SSE4.2 is the least."""
-_MEASURED: Final = {
+MEASURED: Final = {
     "DICOM explicit little": "uncompressed DICOM",
     "DICOM rle": "RLE",
     "DICOM jpeg baseline": "JPEG, 8 bit",
@@ -173,11 +173,11 @@ def _measure(folder: Path, classifier: Classifier, kinds: list[Kind]) -> Iterato
     yield f"Speed:     expected, films of {_HEIGHT} x {_WIDTH}, {workers} processes, no other work"
     yield f"  {'':20}{'read':>9}{'network':>10}{'films/hour':>13}"
     for kind in kinds:
-        if kind.name in _MEASURED:
+        if kind.name in MEASURED:
             read, network = _time_kind(folder / "film", kind, film, classifier)
             hourly = workers * 3600 / (read + network)
             yield (
-                f"  {_MEASURED[kind.name]:20}{read * 1000:>6.0f} ms{network * 1000:>7.0f} ms"
+                f"  {MEASURED[kind.name]:20}{read * 1000:>6.0f} ms{network * 1000:>7.0f} ms"
                 f"{_rounded(hourly):>13,}"
             )
 

@@ -27,6 +27,7 @@ from edge_infer.day.day_folders import name_day, read_earlier_days
 from edge_infer.day.day_rows import arriving
 from edge_infer.day.report import CSV_NAME
 from edge_infer.films.find_images import FoundImages, find_images
+from edge_infer.films.isolation import Crew
 from edge_infer.keep_day import DaySettings, KeptDay, WrittenDay
 
 POLL_S = 0.5
@@ -73,8 +74,15 @@ class Watch:
         is_dated: bool,
         say: Callable[[str], None],
         clock: Clock,
+        start_crew: Callable[[int], Crew] | None = None,
     ) -> None:
-        """Write into `folder`, today's where days are dated; `say` gets the heartbeat line."""
+        """Write into `folder`, today's where days are dated; `say` gets the heartbeat line.
+
+        `start_crew` starts the worker that waits for the next film: with 1 s for starting one at
+        every arrival, a film would be listed that much later.
+        """
+        self._start_crew = start_crew
+        self._crew: Crew | None = None
         self._inputs, self._first_folder, self._settings = inputs, folder, settings
         self._is_dated, self._say, self._clock = is_dated, say, clock
         self._arrivals = Arrivals()
@@ -110,14 +118,22 @@ class Watch:
         for folder in list(dict.fromkeys(self._folder_of[place] for place in self._due())):
             day = self._open(folder)
             files = [self._seen[place] for place in self._due() if self._folder_of[place] == folder]
-            with closing(day.kept.screen(files, mark=self._mark)) as looks:
+            looks = day.kept.screen(files, mark=self._mark, crew=self._take_crew())
+            with closing(looks):
                 for look in looks:
                     if self._arrivals.looked(look, self._clock.monotonic()):
                         day.is_stale = True
                     self._tick()
+        if self._crew is None and self._start_crew is not None:
+            self._crew = self._start_crew(1)
         self._write_stale()
         self._close_finished()
         self._beat()
+
+    def _take_crew(self) -> Crew | None:
+        """Return the workers that wait; they work for one batch."""
+        crew, self._crew = self._crew, None
+        return crew
 
     def _begin(self) -> None:
         """Take over what earlier runs know, and finish the days that were cut off."""
@@ -233,6 +249,8 @@ class Watch:
         with ExitStack() as stack:
             for day in self._days.values():
                 stack.callback(day.kept.close)
+            if self._crew is not None:
+                stack.callback(self._crew.close)
 
     def _today(self) -> _OpenDay:
         return self._open(self._folder_of_date(self._clock.now().date()))

@@ -46,11 +46,13 @@ OUT_OF_MEMORY: Final = Lost(
 )
 
 
-def serve(connection: Connection[object, object], pickled_task: bytes) -> None:
-    """Answer each path, in order, with a Result, a Bug or a Lost until the pipe closes.
+def serve(connection: Connection[object, object]) -> None:
+    """Receive the task, then answer each path, in order, with a Result, a Bug or a Lost.
 
     The task, (set_up or None, work), comes pickled so that a failure to import it is told to the
-    parent instead of looking like a crash. Control-C is left to the parent, which ends its workers.
+    parent instead of looking like a crash. It comes through the pipe so that a worker can load
+    numpy and OpenCV before its parent has. Ends when the pipe closes. Control-C is left to the
+    parent, which ends its workers.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit_threads()
@@ -58,7 +60,9 @@ def serve(connection: Connection[object, object], pickled_task: bytes) -> None:
         try:
             import_opencv()
             silence_stderr()
-            set_up, work = pickle.loads(pickled_task)
+            task = connection.recv()
+            assert isinstance(task, bytes)
+            set_up, work = pickle.loads(task)
             if set_up is not None:
                 set_up()
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it

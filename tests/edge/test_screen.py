@@ -18,6 +18,7 @@ from edge_infer import screen as screen_module
 from edge_infer.day.worklist import Status, WorklistRow
 from edge_infer.errors import ImageError, ModelError, ReasonCode, UnreadableImage
 from edge_infer.films.find_images import FoundImage, find_images
+from edge_infer.films.isolation import start_workers
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_file import load_model_file, with_card
 from edge_infer.screen import PreparedFilm, open_model, prepare_film, screen
@@ -49,6 +50,16 @@ def screen_here(folder: Path, classifier: Classifier) -> list[WorklistRow]:
         return list(screen(find_images([folder]).images, classifier, workers=1))
 
 
+def spoiled_model(folder: Path) -> Path:
+    """Write the tiny model with half a point added to each logit its self-test expects."""
+    file = load_model_file(TINY)
+    wrong = tuple(tuple(logit + 0.5 for logit in row) for row in file.card.self_test.logits)
+    card = replace(file.card, self_test=replace(file.card.self_test, logits=wrong))
+    path = folder / "other.onnx"
+    path.write_bytes(with_card(file.data, card.to_json()))
+    return path
+
+
 CONTENTS = st.one_of(
     st.binary(max_size=60),
     st.integers(0, 3).map(png),
@@ -73,15 +84,39 @@ def test_every_file_has_exactly_one_row(tiny: Classifier, contents: dict[str, by
         assert bool(row.reason) == (row.reason_code is not None) == (not is_screened)
 
 
-def test_workers_read_and_this_process_scores(tmp_path: Path, tiny: Classifier) -> None:
-    (tmp_path / "a.png").write_bytes(png(1))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_network_says_the_same_here_and_in_the_workers(
+    tmp_path: Path, tiny: Classifier, workers: int
+) -> None:
+    """With one worker the network runs here, with two in them; the model's file serves as well."""
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
     (tmp_path / "b.dcm").write_bytes(b"")
     images = find_images([tmp_path]).images
-    rows = {row.path: row for row in screen(images, tiny, workers=2)}
+    crew = start_workers(workers)
+    rows = {
+        row.path: row for row in screen(images, load_model_file(TINY), workers=workers, crew=crew)
+    }
     alone = {row.path: row for row in screen_here(tmp_path, tiny)}
     assert rows == alone
-    assert rows["a.png"].status is Status.SCREENED
+    assert rows["1.png"].status is Status.SCREENED
     assert rows["b.dcm"].reason_code is ReasonCode.EMPTY_FILE
+
+
+def test_a_model_that_changed_during_the_run_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(TINY.read_bytes())
+    file = replace(load_model_file(tmp_path / "model.onnx"), sha256="0" * 64)
+    images = [FoundImage(tmp_path / f"{number}.png", str(number)) for number in range(2)]
+    with pytest.raises(ModelError, match="changed during the run"):
+        list(screen(images, file, workers=2))
+
+
+def test_workers_whose_network_gives_other_scores_screen_nothing(tmp_path: Path) -> None:
+    file = load_model_file(spoiled_model(tmp_path))
+    images = [FoundImage(tmp_path / f"{number}.png", str(number)) for number in range(2)]
+    for workers in (1, 2):
+        with pytest.raises(ModelError, match="other scores on this PC"):
+            list(screen(images, file, workers=workers))
 
 
 def test_a_lost_file_is_a_bug_and_never_a_shorter_list(
@@ -152,9 +187,5 @@ def test_a_thumbnail_is_at_most_160_pixels(tmp_path: Path) -> None:
 
 
 def test_a_pc_that_computes_other_scores_must_not_screen(tmp_path: Path) -> None:
-    file = load_model_file(TINY)
-    wrong = tuple(tuple(logit + 0.5 for logit in row) for row in file.card.self_test.logits)
-    card = replace(file.card, self_test=replace(file.card.self_test, logits=wrong))
-    (tmp_path / "other.onnx").write_bytes(with_card(file.data, card.to_json()))
     with pytest.raises(ModelError, match=r"other scores on this PC .* off by 0\.5"):
-        open_model(tmp_path / "other.onnx")
+        open_model(spoiled_model(tmp_path))
