@@ -30,8 +30,8 @@ from edge_infer.day.store_connection import STORE_NAME
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def make_films(folder: Path, count: int) -> None:
-    """Write small made-up films; every tenth is a copy, every twentieth is cut off."""
+def make_films(folder: Path, count: int, *, are_whole: bool = False) -> None:
+    """Write small made-up films; every tenth is a copy, every twentieth cut off if not whole."""
     import cv2
 
     rows, columns = np.mgrid[0:160, 0:200]
@@ -44,8 +44,8 @@ def make_films(folder: Path, count: int) -> None:
             noise = np.random.default_rng(number).normal(0, 6, rows.shape)
             grey = np.clip(wave * 60 + 128 + noise, 0, 255).astype(np.uint8)
             data = cv2.imencode(".png", grey)[1].tobytes()
-        cut = len(data) // 2 if number % 20 == 7 else len(data)
-        (ward / f"film {number:03}.png").write_bytes(data[:cut])
+        end = len(data) // 2 if number % 20 == 7 and not are_whole else len(data)
+        (ward / f"film {number:03}.png").write_bytes(data[:end])
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
     run(films, whole, options.model, kill_after=None)
     took = time.monotonic() - started
     wanted = (whole / "worklist.csv").read_bytes()
-    print(f"{options.films} films, undisturbed: {took:.1f} s")
+    print(f"{options.films} films, undisturbed: {took:.1f} s", flush=True)
     found_at: Counter[str] = Counter()
     failed = 0
     for number in range(options.kills):
