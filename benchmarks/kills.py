@@ -40,7 +40,7 @@ def make_films(folder: Path, count: int, *, are_whole: bool = False) -> None:
         ward = folder / f"ward {number % 3}"
         ward.mkdir(parents=True, exist_ok=True)
         wave = np.sin(rows / (9 + number % 37)) + np.cos(columns / (7 + number % 41))
-        if number % 10:
+        if number % 10 or not data:
             noise = np.random.default_rng(number).normal(0, 6, rows.shape)
             grey = np.clip(wave * 60 + 128 + noise, 0, 255).astype(np.uint8)
             data = cv2.imencode(".png", grey)[1].tobytes()

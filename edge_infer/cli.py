@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -233,9 +233,11 @@ def _watch(
     inputs: Sequence[Path], folder: Path, settings: DaySettings, run: _Run
 ) -> list[WrittenDay]:
     from edge_infer.films.isolation import start_workers
+    from edge_infer.screen import open_model
     from edge_infer.watch import Clock, Watch
 
     run.crew.close()  # the watch has workers of its own, and new ones for every arrival
+    settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
     with run.open_line(0) as line:
         lines = SparseLines(is_shown=not run.is_quiet and not sys.stderr.isatty())
 

@@ -41,12 +41,15 @@ class PreparedFilm:
     study: StudyInfo
 
 
-def open_model(model: Path | ModelFile | None = None) -> Classifier:
+def open_model(model: Path | ModelFile | Classifier | None = None) -> Classifier:
     """Open a model (the bundled one where none is named) and check that this PC computes it.
 
+    One that is open already is returned as it is.
     The check takes 42 to 48 ms, as long as four films. Raises ModelError; a PC that computes other
     scores must not screen.
     """
+    if isinstance(model, Classifier):
+        return model
     if not isinstance(model, ModelFile):
         model = load_model_file(model or bundled_model())
     classifier = Classifier.open(model)
@@ -143,7 +146,7 @@ def score_films(
     waiting = set(range(len(paths)))
     with closing(results):
         # The workers are starting meanwhile.
-        classifier = _open_here(model) if is_here else None
+        classifier = open_model(model) if is_here else None
         for index, keyed in results:
             waiting.remove(index)
             yield index, keyed if isinstance(keyed, ImageError) else _score(keyed, classifier)
@@ -169,10 +172,6 @@ def _runs_network_here(workers: int, films: int) -> bool:
     5.5 s of processor time for 180 films: a score is smaller to send than a picture.
     """
     return min(workers, films) == 1
-
-
-def _open_here(model: ModelFile | Classifier) -> Classifier:
-    return model if isinstance(model, Classifier) else open_model(model)
 
 
 @cache
