@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -13,52 +14,88 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, generate_uid
 
-Encoder = Callable[[NDArray[np.uint16]], bytes]
+Encoder = Callable[[NDArray[Any], int], bytes]
+"""From grey pixels and their bits to one codestream."""
 
 SYNTAXES: dict[str, tuple[str, Encoder | None]] = {
     "explicit": ("1.2.840.10008.1.2.1", None),
     "implicit": ("1.2.840.10008.1.2", None),
     "deflated": ("1.2.840.10008.1.2.1.99", None),
-    "jpeg_lossless": ("1.2.840.10008.1.2.4.70", imagecodecs.ljpeg_encode),
-    "jpeg_ls": ("1.2.840.10008.1.2.4.80", imagecodecs.jpegls_encode),
+    "jpeg_lossless": (
+        "1.2.840.10008.1.2.4.70",
+        # libjpeg-turbo states the precision (12, not 16) as archives do.
+        lambda pixels, bits: imagecodecs.jpeg8_encode(
+            pixels, lossless=True, predictor=1, bitspersample=bits
+        ),
+    ),
+    "jpeg_ls": ("1.2.840.10008.1.2.4.80", lambda pixels, _bits: imagecodecs.jpegls_encode(pixels)),
     "jpeg2000": (
         "1.2.840.10008.1.2.4.90",
-        lambda pixels: imagecodecs.jpeg2k_encode(pixels, level=0, codecformat="j2k"),
+        # Lossless 5/3 with six resolutions (five decompositions), as archives write it.
+        lambda pixels, bits: imagecodecs.jpeg2k_encode(
+            pixels, level=0, codecformat="j2k", reversible=True, bitspersample=bits, resolutions=6
+        ),
     ),
     "htj2k": (
         "1.2.840.10008.1.2.4.201",
-        lambda pixels: imagecodecs.htj2k_encode(pixels, reversible=True),
+        lambda pixels, _bits: imagecodecs.htj2k_encode(pixels, reversible=True),
     ),
     "rle": ("1.2.840.10008.1.2.5", None),
 }
+_BASELINE = (
+    "1.2.840.10008.1.2.4.50",
+    lambda pixels, _bits: imagecodecs.jpeg8_encode(pixels, level=90),
+)
 
 
-def write_dicom(path: Path, pixels: NDArray[np.uint16], syntax: str, *, bits: int = 12) -> None:
-    """Write grey `pixels` (already within `bits`) as a frontal chest film in `syntax`."""
-    uid, encode = SYNTAXES[syntax]
-    film = Dataset()
+def write_dicom(
+    path: Path,
+    pixels: NDArray[np.uint16],
+    syntax: str,
+    *,
+    bits: int = 12,
+    window: tuple[int, int] | None = None,
+) -> None:
+    """Write grey `pixels` (already within `bits`) as a frontal chest film in `syntax`.
+
+    A name of SYNTAXES, or "jpeg_dicom": 8-bit lossy JPEG, the one that does not keep the bits.
+    `window` is centre and width in `bits`; without it the whole range is shown.
+    """
+    uid, encode = _BASELINE if syntax == "jpeg_dicom" else SYNTAXES[syntax]
+    film = _describe(pixels.shape)
     film.file_meta = FileMetaDataset()
-    film.file_meta.TransferSyntaxUID = UID(
-        uid if uid != "1.2.840.10008.1.2.5" else "1.2.840.10008.1.2.1"
-    )
-    film.SOPClassUID = film.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1")
-    film.SOPInstanceUID = film.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    film.StudyInstanceUID, film.SeriesInstanceUID = generate_uid(), generate_uid()
-    film.Modality, film.BodyPartExamined, film.ViewPosition = "CR", "CHEST", "PA"
-    film.Rows, film.Columns = pixels.shape
-    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
-    film.BitsAllocated, film.BitsStored, film.HighBit = 16, bits, bits - 1
-    film.PixelRepresentation = 0
+    # pydicom compresses RLE itself, from an uncompressed film.
+    film.file_meta.TransferSyntaxUID = UID(SYNTAXES["explicit"][0] if syntax == "rle" else uid)
+    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID
+    shift = bits - 8 if syntax == "jpeg_dicom" else 0
+    stored = (pixels >> shift).astype(np.uint8) if shift else pixels
+    bits -= shift
+    film.BitsAllocated, film.BitsStored, film.HighBit = 8 * stored.itemsize, bits, bits - 1
+    if window:
+        film.WindowCenter, film.WindowWidth = (str(number >> shift) for number in window)
     if encode:
-        film.PixelData = encapsulate([encode(np.ascontiguousarray(pixels))])
+        film.PixelData = encapsulate([encode(np.ascontiguousarray(stored), bits)])
         film["PixelData"].VR = "OB"
         film["PixelData"].is_undefined_length = True
     else:
-        film.PixelData = pixels.astype("<u2").tobytes()
+        film.PixelData = stored.astype("<u2").tobytes()
         film["PixelData"].VR = "OW"
     if syntax == "rle":
         film.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
     film.save_as(path, enforce_file_format=True)
+
+
+def _describe(shape: tuple[int, ...]) -> Dataset:
+    film = Dataset()
+    film.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1")
+    film.SOPInstanceUID = generate_uid()
+    film.StudyInstanceUID, film.SeriesInstanceUID = generate_uid(), generate_uid()
+    film.Modality, film.BodyPartExamined, film.ViewPosition = "CR", "CHEST", "PA"
+    film.Rows, film.Columns = shape
+    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+    film.PixelRepresentation = 0
+    return film
 
 
 def enlarge(grey: NDArray[np.uint8], shape: tuple[int, int], seed: int) -> NDArray[np.uint16]:

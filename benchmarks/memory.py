@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -44,6 +46,33 @@ def tree_pss(root: int) -> int:
     return total
 
 
+@dataclass(frozen=True, kw_only=True)
+class WatchedRun:
+    """A command that has ended."""
+
+    exit_code: int
+    peak_bytes: int
+    """The largest PSS of the process tree that was seen."""
+    seconds: float
+
+
+def watch(
+    command: Sequence[str], *, every_s: float = 0.05, env: Mapping[str, str] | None = None
+) -> WatchedRun:
+    """Run `command`, looking at its memory every `every_s` seconds (a look took 8 ms)."""
+    started, peak = time.perf_counter(), 0
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env)
+    while True:
+        peak = max(peak, tree_pss(running.pid))
+        try:
+            running.wait(every_s)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    seconds = time.perf_counter() - started
+    return WatchedRun(exit_code=running.returncode, peak_bytes=peak, seconds=seconds)
+
+
 def main() -> None:
     """Make the films, screen them, print the peak."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -63,15 +92,11 @@ def main() -> None:
             (day / f"{number:04}.dcm").write_bytes(source.read_bytes() + b"")
         command = [sys.executable, "-m", "edge_infer", str(day), "--quiet"]
         command += ["--out", str(Path(folder) / "out"), "--workers", str(options.workers)]
-        started, peak = time.perf_counter(), 0
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        while running.poll() is None:
-            peak = max(peak, tree_pss(running.pid))
-            time.sleep(0.05)
+        run = watch(command)
         print(
             f"{options.films} films of 2500 x 2048, {options.workers} workers: exit "
-            f"{running.returncode}, peak {peak / 1e6:.0f} MB of the process tree (PSS), "
-            f"{time.perf_counter() - started:.1f} s"
+            f"{run.exit_code}, peak {run.peak_bytes / 1e6:.0f} MB of the process tree (PSS), "
+            f"{run.seconds:.1f} s"
         )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
-from edge_infer.films.isolation_worker import Bug, Lost, Ready, Result, serve
+from edge_infer.films.isolation_worker import Bug, Lost, Ready, Result, serve, timed_out
 from edge_infer.machine import MOST_WORKERS
 
 T = TypeVar("T")
@@ -261,7 +261,7 @@ class Crew:
         if isinstance(message, Bug):
             raise message.error or RuntimeError(message.trace) from WorkerError(message.trace)
         if message is None and worker.is_late():
-            message = _timed_out(self._timeout_s)
+            message = timed_out(self._timeout_s)
         elif message is None and not was_alive:
             message = _CRASHED
         if message is not None:
@@ -295,11 +295,3 @@ class Crew:
                 f"{_START_ATTEMPTS} reading processes in a row ended before they could begin; "
                 "what they said is above"
             )
-
-
-def _timed_out(timeout_s: float) -> UnreadableImage:
-    return UnreadableImage(
-        f"Reading this file took longer than {timeout_s:g} seconds, so it was given up; "
-        "export it again from the X-ray machine or the archive.",
-        ReasonCode.DECODER_TIMEOUT,
-    )

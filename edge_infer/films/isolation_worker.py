@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from edge_infer.errors import ImageError
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.native_code import import_opencv, limit_threads, silence_stderr
 
 
@@ -44,6 +44,15 @@ class Lost:
 OUT_OF_MEMORY: Final = Lost(
     "There was not enough memory to read this file; close other programs and run again."
 )
+
+
+def timed_out(timeout_s: float) -> UnreadableImage:
+    """Return the result of a file whose worker was ended because it took too long."""
+    return UnreadableImage(
+        f"Reading this file took longer than {timeout_s:g} seconds, so it was given up; "
+        "export it again from the X-ray machine or the archive.",
+        ReasonCode.DECODER_TIMEOUT,
+    )
 
 
 def serve(connection: Connection[object, object]) -> None:

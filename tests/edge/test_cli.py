@@ -191,7 +191,16 @@ def test_an_input_file_is_not_written_over(films: Path, capsys: pytest.CaptureFi
     assert ended.code == 2 and "inside the input" in " ".join(ended.err.split())
 
 
-@pytest.mark.parametrize("words", [[], ["missing-folder"], ["films", "--workers", "0"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["missing-folder"],
+        ["films", "--workers", "0"],
+        ["films", "--file-timeout", "0"],
+        ["films", "--file-timeout", "soon"],
+    ],
+)
 def test_a_wrong_command_line_is_two(
     films: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -64,7 +64,8 @@ def test_one_worker_per_physical_core_is_the_default(
 
     monkeypatch.setattr(screen_module, "run_isolated", count)
     (tmp_path / "films").mkdir()
-    (tmp_path / "films" / "a.png").write_bytes(png(1))
+    for number in range(default_workers() + 1):  # fewer films than that need fewer workers
+        (tmp_path / "films" / f"{number}.png").write_bytes(png(1))
     words = [str(tmp_path / "films"), "--out", str(tmp_path / "out"), "--model", str(TINY)]
     with pytest.raises(SystemExit) as caught:
         main(words)

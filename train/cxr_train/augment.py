@@ -2,8 +2,9 @@
 
 `none`      nothing but the resize to the stage's size
 `standard`  the study's: horizontal flip, rotation, crop
-`strong`    ours: the above with squash jitter, plus grey curve, blur, noise, boxes and borders, so
-            that contrast, sharpness, redaction boxes and collimation stop naming the source
+`strong`    ours: the above with squash jitter, plus evened or deepened illumination, grey curves,
+            blur, edge enhancement, noise, boxes and borders, so that a maker's picture processing,
+            redaction boxes and collimation stop naming the source
 """
 
 from __future__ import annotations
@@ -135,19 +136,45 @@ def _move(pixels: Tensor, geometry: Geometry, draws: _Draws, *, size: int) -> Te
 
 
 def _change_grey(pixels: Tensor, draws: _Draws) -> Tensor:
+    pixels = _change_illumination(pixels, draws)
     gamma = torch.exp(draws.uniform(-0.5, 0.5, 1, 1, 1))
     contrast = draws.uniform(0.75, 1.25, 1, 1, 1)
     brightness = draws.uniform(-25, 25, 1, 1, 1)
-    pixels = 255 * (pixels / 255).clamp(0, 1) ** gamma
+    grey = (pixels / 255).clamp(0, 1) ** gamma
+    # A toe and a shoulder (or their opposite), as films and viewers have them; below 1: monotone.
+    bend = draws.uniform(-0.6, 0.6, 1, 1, 1)
+    pixels = 255 * (grey - bend * torch.sin(2 * math.pi * grey) / (2 * math.pi))
     pixels = (pixels - 128) * contrast + 128 + brightness
     # Blur in a third of the films by averaging and interpolating back; the factor is per batch.
     factor = draws.one(1.3, 2.2)
     small = F.interpolate(pixels, scale_factor=1 / factor, mode="area")
     blurred = F.interpolate(small, size=pixels.shape[-2:], mode="bilinear", align_corners=False)
-    pixels = torch.where(draws.happens(0.33).reshape(-1, 1, 1, 1), blurred, pixels)
+    edges = draws.uniform(0, 1, 1, 1, 1) * draws.happens(0.35).reshape(-1, 1, 1, 1)
+    sharpened = pixels + edges * (pixels - blurred)
+    pixels = torch.where(draws.happens(0.33).reshape(-1, 1, 1, 1), blurred, sharpened)
     sigma = draws.uniform(0, 10) * draws.happens(0.5)
     noise = draws.noise(*pixels.shape[-2:])
     return (pixels + noise * sigma.reshape(-1, 1, 1, 1)).clamp(0, 255)
+
+
+def _change_illumination(pixels: Tensor, draws: _Draws) -> Tensor:
+    """Even out or deepen a film's large-scale brightness, keeping its mean and spread.
+
+    X-ray machines differ most in this: some even out lung and mediastinum, some do not.
+    """
+    size = pixels.shape[-2:]
+    coarse = F.interpolate(pixels, size=(8, 8), mode="area")
+    coarse = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+    mean, spread = _mean_and_spread(pixels)
+    amount = draws.uniform(-0.3, 0.8, 1, 1, 1) * draws.happens(0.5).reshape(-1, 1, 1, 1)
+    changed = pixels - amount * (coarse - mean)
+    new_mean, new_spread = _mean_and_spread(changed)
+    return (changed - new_mean) * (spread / new_spread.clamp(min=1)) + mean
+
+
+def _mean_and_spread(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    spread, mean = torch.std_mean(pixels, dim=(2, 3), keepdim=True, correction=0)
+    return mean, spread
 
 
 def _cover(pixels: Tensor, draws: _Draws) -> Tensor:

@@ -16,6 +16,8 @@ from cxr_train.network import CamNetwork, build_network
 
 BEST_FILE = "best.pt"
 LAST_FILE = "last.pt"
+START_FILE = "start.pt"
+"""The weights a training began with, where they were another's."""
 RUN_FILE = "run.json"
 
 
@@ -90,9 +92,18 @@ def load_run(folder: Path) -> LoadedRun:
     )
 
 
+def load_start_of(run: LoadedRun) -> CamNetwork:
+    """Load the weights that a training began with; DataError where it began with random ones."""
+    network = build_network(run.config.arch)
+    network.load_state_dict(load_state(run.folder / START_FILE)["network"])
+    return network.eval()
+
+
 def _describe_settings(facts: dict[str, Any]) -> str:
     """Return the settings of a training, or of all trainings that a run is the mean of."""
     if "averaged" not in facts:
         return json.dumps(facts["config"], sort_keys=True)
-    made = {key: facts[key] for key in ("averaged", "classes_shifted") if key in facts}
+    made = {
+        key: facts[key] for key in ("averaged", "with_start", "classes_shifted") if key in facts
+    }
     return json.dumps(made, sort_keys=True)

@@ -58,7 +58,7 @@ def fit(
         bool, typer.Option("--resume", help="Go on exactly where --out stopped.")
     ] = False,
     start_from: Annotated[
-        Path | None, typer.Option(help="Run folder whose best weights to begin with.")
+        Path | None, typer.Option(help="Run folder or exported .onnx to begin with.")
     ] = None,
     without: Annotated[
         list[str] | None, typer.Option(help="Source of the data to leave out; repeatable.")
@@ -104,6 +104,9 @@ def fit(
 def average(
     runs: Annotated[list[Path], typer.Argument(help="Run folders of trainings from one start.")],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    with_start: Annotated[
+        bool, typer.Option("--with-start", help="Take in what the first training began with.")
+    ] = False,
     shift_classes: Annotated[
         bool, typer.Option("--shift-classes", help="Fit each class's bias on validation films.")
     ] = False,
@@ -114,7 +117,9 @@ def average(
     """Average the weights of several trainings into one run folder."""
     from cxr_train.average import average_runs
 
-    for line in average_runs(runs, out, shift_classes=shift_classes, cache=cache):
+    for line in average_runs(
+        runs, out, with_start=with_start, shift_classes=shift_classes, cache=cache
+    ):
         typer.echo(line)
 
 

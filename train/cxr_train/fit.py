@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.batches import films_per_step
-from cxr_train.checkpoint import BEST_FILE, LAST_FILE, RUN_FILE, load_run, write_json
+from cxr_train.checkpoint import (
+    BEST_FILE,
+    LAST_FILE,
+    RUN_FILE,
+    START_FILE,
+    load_run,
+    save_atomically,
+    write_json,
+)
 from cxr_train.config import TrainConfig
 from cxr_train.dataset import LoadedImages, load_images
 from cxr_train.distributed import Processes, join_processes
@@ -30,6 +38,7 @@ from cxr_train.loop import HISTORY_FILE, predict, train
 from cxr_train.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.metrics import accuracy, class_scores, confusion_matrix, macro_f1
 from cxr_train.network import CamNetwork
+from cxr_train.start import load_start
 from cxr_train.state import TrainState
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import CLASSES
@@ -52,7 +61,7 @@ def fit_run(
     """Train on the train split of `data` (and of `extra`), choose on its val split.
 
     Films of sources in `without` are left out of both; DataError for a source nobody has.
-    `start_from` is a run folder whose best weights this training begins with.
+    `start_from` is a run folder whose best weights this training begins with, or an exported .onnx.
     """
     request = _Request(
         config=config,
@@ -121,7 +130,6 @@ def _prepare(request: _Request, processes: Processes) -> _Films:
     train_examples = own + _read_extra(request.extra, everything, request.without)
     for split in ("train", "val"):
         require_every_class(examples, split)
-    start = _load_start(request.start_from, config) if request.start_from else None
     if processes.first:
         _prepare_folder(request.out, resume=request.resume)
     tell = say if processes.first else say_nothing
@@ -130,6 +138,10 @@ def _prepare(request: _Request, processes: Processes) -> _Films:
     val_set = _load(val_examples, config.input_size, "val", request.cache, tell)
     processes.require_equal_parts(films_per_step(config, len(train_set.examples)))
     tell(describe_data(config, train_set, val_set))
+    origin = request.start_from
+    start = load_start(origin, config, train_set.pixels) if origin is not None else None
+    if start is not None and processes.first:
+        save_atomically({"network": start.state_dict(), "epoch": -1}, request.out / START_FILE)
     return _Films(
         train_set=train_set,
         val_set=val_set,
@@ -198,15 +210,6 @@ def _read_extra(
             if example.source not in without:
                 added.append(example)
     return tuple(added)
-
-
-def _load_start(folder: Path, config: TrainConfig) -> CamNetwork:
-    run = load_run(folder)
-    if run.config.arch != config.arch:
-        raise ConfigError(
-            f"{folder} holds a {run.config.arch}, the settings ask for {config.arch}."
-        )
-    return run.network
 
 
 def _prepare_folder(out: Path, *, resume: bool) -> None:
