@@ -19,14 +19,12 @@ from edge_infer.errors import CxrError, ModelError, ReportError
 from edge_infer.machine import MOST_WORKERS, default_workers
 from edge_infer.native_code import limit_threads
 from edge_infer.result_folder import choose_folder
-from edge_infer.terminal import Progress, printable, summarise
+from edge_infer.terminal import Progress, SparseLines, printable, summarise
 
 if TYPE_CHECKING:
-    from edge_infer.day.picture_spool import PictureSpool
-    from edge_infer.day.worklist import ScreenedDay, WorklistRow
     from edge_infer.films.find_images import FoundImages
     from edge_infer.films.isolation import Crew
-    from edge_infer.model.model_file import ModelFile
+    from edge_infer.keep_day import DaySettings, WrittenDay
 
 USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
 EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, UNUSABLE), (ReportError, 6))
@@ -75,6 +73,18 @@ def infer(
             "--include-patient", help="Add name, id, birth date and accession number to the list."
         ),
     ] = False,
+    full_decode: Annotated[
+        bool,
+        typer.Option(
+            "--full-decode", help="Read every pixel: the slow, exact path, to compare with."
+        ),
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Go on, and screen films as they arrive, until Control-C is pressed."
+        ),
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -91,8 +101,9 @@ def infer(
 ) -> None:
     """Screen a folder of chest X-rays into a worklist, the most urgent film first.
 
-    Writes worklist.csv, worklist.json and report.html. Research use only; not a medical device; not
-    a diagnosis. The input is never written to, and no connection is opened.
+    Writes worklist.csv, worklist.json and report.html, from the day's record in day.sqlite: run
+    again, it screens only what is new. Research use only; not a medical device; not a diagnosis.
+    The input is never written to, and no connection is opened.
 
     Exit code 0: every film screened; 4: some file was not, the list says why; 2: wrong command
     line; 3: no usable model; 5: no film found; 6: cannot write; 130: interrupted, rows so far
@@ -107,39 +118,37 @@ def infer(
         from edge_infer.films.isolation import start_workers
 
         folder = choose_folder(inputs, out)
-        found = _find(inputs)
-        workers = min(workers or default_workers(), len(found.images))
+        found = _find(inputs, may_be_empty=watch)
+        workers = workers or default_workers()
         # What is imported from here on is loaded while the workers load their own.
-        with closing(start_workers(workers)) as crew:
-            from edge_infer.day.picture_spool import PictureSpool
-            from edge_infer.day.report import check_writable, write_report
-            from edge_infer.day.worklist import exit_code
+        with closing(start_workers(min(workers, max(1, len(found.images))))) as crew:
+            from edge_infer.day.report import check_writable
+            from edge_infer.keep_day import DaySettings
             from edge_infer.model.bundled import bundled_model
             from edge_infer.model.model_file import load_model_file
 
             file = load_model_file(model or bundled_model())
             check_writable(folder)
-            is_watched = not quiet and sys.stderr.isatty()
-            with (
-                PictureSpool(folder) as spool,
-                Progress(len(found.images), is_shown=is_watched) as progress,
-            ):
-                progress.say("Starting ...")
-                run = _Run(
-                    crew=crew,
-                    workers=workers,
-                    include_patient=include_patient,
-                    file_timeout_s=file_timeout,
-                )
-                rows = _screen_until_interrupted(found, file, run, spool, progress)
-                day = _to_day(found, rows, file, include_patient=include_patient)
-                write_report(day, folder)
-        if not quiet:
-            typer.echo("\n".join(summarise(day, folder)))
-        if not day.is_complete:
-            typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
+            settings = DaySettings(
+                model=file,
+                card=file.card,
+                package_version=_package_version(),
+                workers=workers,
+                file_timeout_s=file_timeout,
+                include_patient=include_patient,
+                full_decode=full_decode,
+            )
+            run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet)
+            if watch:
+                written = _watch(inputs, folder, settings, run)
+            else:
+                written = _screen(inputs, found, folder, settings, run)
+        for one in written:
+            _tell(one, is_quiet=quiet)
+        if watch:
+            typer.echo("Stopped: the list holds every film that had arrived.", err=True)
             raise typer.Exit(INTERRUPTED)
-        raise typer.Exit(exit_code(rows, found.unreadable_folders))
+        raise typer.Exit(_exit_code(written))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -165,7 +174,7 @@ def _exit_when_interrupted() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _find(inputs: Sequence[Path]) -> FoundImages:
+def _find(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
     from edge_infer.day.worklist import NOTHING_FOUND
     from edge_infer.films.find_images import find_images
 
@@ -179,7 +188,7 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
         ) from error
     for name in found.unreadable_folders:
         typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
-    if not found.images:
+    if not found.images and not may_be_empty:
         passed = f" (other files: {found.ignored})" if found.ignored else ""
         typer.echo(
             f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",
@@ -191,61 +200,82 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """How the films are to be read."""
+    """What a run has beside its settings."""
 
     crew: Crew
-    workers: int
-    include_patient: bool
-    file_timeout_s: float
+    is_dated: bool
+    is_quiet: bool
+
+    def open_line(self, total: int) -> Progress:
+        return Progress(total, is_shown=not self.is_quiet and sys.stderr.isatty())
 
 
-def _screen_until_interrupted(
-    found: FoundImages, file: ModelFile, run: _Run, spool: PictureSpool, progress: Progress
-) -> list[WorklistRow]:
-    """Return the rows in order of completion; after Control-C those there are, if any."""
-    from edge_infer.screen import screen
+def _screen(
+    inputs: Sequence[Path], found: FoundImages, folder: Path, settings: DaySettings, run: _Run
+) -> list[WrittenDay]:
+    from edge_infer.run_day import run_day
 
-    rows: list[WorklistRow] = []
-    screening = screen(
-        found.images,
-        file,
-        workers=run.workers,
-        include_patient=run.include_patient,
-        file_timeout_s=run.file_timeout_s,
-        crew=run.crew,
-    )
-    try:
-        with closing(screening):
-            for row in screening:
-                rows.append(replace(row, thumbnail=spool.keep(bytes(row.thumbnail))))
-                progress.advance()
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-        # Otherwise the caller sees that rows are missing.
-    return rows
+    with run.open_line(len(found.images)) as line:
+        line.say("Starting ...")
+        return run_day(
+            inputs,
+            found,
+            folder,
+            settings,
+            is_dated=run.is_dated,
+            today=datetime.now().date(),
+            progress=line,
+            crew=run.crew,
+        )
 
 
-def _to_day(
-    found: FoundImages,
-    rows: Sequence[WorklistRow],
-    file: ModelFile,
-    *,
-    include_patient: bool,
-) -> ScreenedDay:
-    from edge_infer.day.worklist import ScreenedDay, in_order
+def _watch(
+    inputs: Sequence[Path], folder: Path, settings: DaySettings, run: _Run
+) -> list[WrittenDay]:
+    from edge_infer.films.isolation import start_workers
+    from edge_infer.screen import open_model
+    from edge_infer.watch import Clock, Watch
 
-    return ScreenedDay(
-        rows=in_order(rows),
-        due=len(found.images),
-        ignored=found.ignored,
-        unreadable_folders=found.unreadable_folders,
-        card=file.card,
-        model_sha256=file.sha256,
-        package_version=_package_version(),
-        generated_at=datetime.now().astimezone(),
-        include_patient=include_patient,
-    )
+    run.crew.close()  # the watch has workers of its own, and new ones for every arrival
+    settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
+    with run.open_line(0) as line:
+        lines = SparseLines(is_shown=not run.is_quiet and not sys.stderr.isatty())
+
+        def say(text: str) -> None:
+            line.say(printable(text))
+            lines.say(printable(text))
+
+        return Watch(
+            inputs,
+            folder,
+            settings,
+            is_dated=run.is_dated,
+            say=say,
+            clock=Clock(),
+            start_crew=start_workers,
+        ).run()
+
+
+def _tell(written: WrittenDay, *, is_quiet: bool) -> None:
+    from edge_infer.day.report import CSV_NAME
+
+    if written.csv.name != CSV_NAME:
+        typer.echo(
+            f"cxr-infer: {CSV_NAME} is open in another program, so this list is in "
+            f"{written.csv.name}: close it there and run again.",
+            err=True,
+        )
+    if not is_quiet:
+        typer.echo("\n".join(summarise(written.day, written.folder, written.csv)))
+
+
+def _exit_code(written: Sequence[WrittenDay]) -> int:
+    from edge_infer.day.worklist import exit_code
+
+    if not written[-1].day.is_complete:
+        typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
+        return INTERRUPTED
+    return max(exit_code(one.day.rows, one.day.unreadable_folders) for one in written)
 
 
 def _check_this_pc(model: Path | None) -> NoReturn:

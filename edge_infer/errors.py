@@ -32,6 +32,7 @@ class ReasonCode(StrEnum):
     CANNOT_OPEN = "cannot_open"
     DECODER_CRASHED = "decoder_crashed"
     DECODER_TIMEOUT = "decoder_timeout"
+    ARRIVING = "arriving"
     # unsupported
     OTHER_MODALITY = "other_modality"
     OTHER_BODY_PART = "other_body_part"

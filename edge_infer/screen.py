@@ -11,18 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.day.film_record import ReadingMode, ScoredFilm
 from edge_infer.day.worklist import WorklistRow, refused_row, screened_row
 from edge_infer.errors import ImageError, ModelError
 from edge_infer.films.find_images import FoundImage
 from edge_infer.films.isolation import Crew, run_isolated
 from edge_infer.films.radiograph import Radiograph, read_radiograph
 from edge_infer.films.study import Identity, StudyInfo
+from edge_infer.keyed_films import KeyedFilm, read_keyed
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import to_finding
 from edge_infer.model.model_card import ModelCard
 from edge_infer.model.model_file import ModelFile, load_model_file
-from edge_infer.model.preprocess import to_model_input
+from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
 
 THUMBNAIL_SIDE = 160
@@ -39,24 +41,15 @@ class PreparedFilm:
     study: StudyInfo
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScoredFilm:
-    """What the network said of one film; decisions are made from it, in one process."""
-
-    logits: NDArray[np.float32] = field(repr=False)
-    """[4], in order of CLASSES."""
-    cam: NDArray[np.float32] = field(repr=False)
-    """[4, h, w] class activation maps."""
-    thumbnail: bytes = field(repr=False)
-    study: StudyInfo
-
-
-def open_model(model: Path | ModelFile | None = None) -> Classifier:
+def open_model(model: Path | ModelFile | Classifier | None = None) -> Classifier:
     """Open a model (the bundled one where none is named) and check that this PC computes it.
 
+    One that is open already is returned as it is.
     The check takes 42 to 48 ms, as long as four films. Raises ModelError; a PC that computes other
     scores must not screen.
     """
+    if isinstance(model, Classifier):
+        return model
     if not isinstance(model, ModelFile):
         model = load_model_file(model or bundled_model())
     classifier = Classifier.open(model)
@@ -76,36 +69,54 @@ def screen(
     workers: int,
     include_patient: bool = False,
     file_timeout_s: float = 30.0,
+    full_decode: bool = False,
     crew: Crew | None = None,
 ) -> Generator[WorklistRow, None, None]:
     """Yield exactly one row per image, in order of completion; for the rest see `score_films`."""
     films = score_films(
-        images,
+        [image.path for image in images],
         model,
         workers=workers,
         include_patient=include_patient,
         file_timeout_s=file_timeout_s,
+        full_decode=full_decode,
         crew=crew,
     )
     with closing(films):
-        for index, film in films:
+        for index, keyed in films:
             shown = images[index].shown
+            film = keyed if isinstance(keyed, ImageError) else keyed.film
+            assert film is not None, "no content was known"
             if isinstance(film, ImageError):
                 yield refused_row(shown, film)
             else:
                 yield _to_row(shown, film, model.card)
 
 
+def reading_mode(model: ModelFile | Classifier, *, full_decode: bool) -> ReadingMode:
+    """Return what, beside a film's content, its outcome depends on."""
+    return ReadingMode(
+        model_sha256=model.sha256,
+        preprocessing=PREPROCESSING_VERSION,
+        decode_mode="full" if full_decode else "reduced",
+    )
+
+
 def score_films(
-    images: Sequence[FoundImage],
+    paths: Sequence[Path],
     model: ModelFile | Classifier,
     *,
     workers: int,
     include_patient: bool = False,
     file_timeout_s: float = 30.0,
+    full_decode: bool = False,
+    known: frozenset[str] = frozenset(),
     crew: Crew | None = None,
-) -> Generator[tuple[int, ScoredFilm | ImageError], None, None]:
-    """Yield (index, what became of the film) for every image, in order of completion.
+) -> Generator[tuple[int, KeyedFilm[ScoredFilm] | ImageError], None, None]:
+    """Yield (index, what became of the film) for every path, in order of completion.
+
+    Contents whose SHA-256 is `known` are hashed only; an ImageError instead of a KeyedFilm is that
+    of a file without content.
 
     One worker reads while the network runs here; several workers each read and run the network (see
     `_runs_network_here`). Every process that runs the network makes the model's self-test before
@@ -118,30 +129,39 @@ def score_films(
         height=model.card.input.height,
         width=model.card.input.width,
         include_patient=include_patient,
+        full_decode=full_decode,
     )
-    is_here = _runs_network_here(workers, len(images))
+    is_here = _runs_network_here(workers, len(paths))
     work: Callable[[Path], PreparedFilm | ScoredFilm] = (
         read if is_here else partial(_read_and_score, read, model.path, model.sha256)
     )
     results = run_isolated(
-        work,
-        [image.path for image in images],
+        partial(read_keyed, read=work, known=known),
+        paths,
         workers=workers,
         timeout_s=file_timeout_s,
         set_up=None if is_here else partial(_model_of_worker, model.path, model.sha256),
         crew=crew,
     )
-    waiting = set(range(len(images)))
+    waiting = set(range(len(paths)))
     with closing(results):
         # The workers are starting meanwhile.
-        classifier = _open_here(model) if is_here else None
-        for index, film in results:
+        classifier = open_model(model) if is_here else None
+        for index, keyed in results:
             waiting.remove(index)
-            if isinstance(film, PreparedFilm):
-                assert classifier is not None, "a worker left the network to its caller"
-                film = run_network(film, classifier)
-            yield index, film
+            yield index, keyed if isinstance(keyed, ImageError) else _score(keyed, classifier)
     assert not waiting, "a file was given to a worker and never came back"
+
+
+def _score(
+    keyed: KeyedFilm[PreparedFilm] | KeyedFilm[ScoredFilm] | KeyedFilm[PreparedFilm | ScoredFilm],
+    classifier: Classifier | None,
+) -> KeyedFilm[ScoredFilm]:
+    film = keyed.film
+    if isinstance(film, PreparedFilm):
+        assert classifier is not None, "a worker left the network to its caller"
+        film = run_network(film, classifier)
+    return KeyedFilm(sha256=keyed.sha256, size=keyed.size, mtime_ns=keyed.mtime_ns, film=film)
 
 
 def _runs_network_here(workers: int, films: int) -> bool:
@@ -152,10 +172,6 @@ def _runs_network_here(workers: int, films: int) -> bool:
     5.5 s of processor time for 180 films: a score is smaller to send than a picture.
     """
     return min(workers, films) == 1
-
-
-def _open_here(model: ModelFile | Classifier) -> Classifier:
-    return model if isinstance(model, Classifier) else open_model(model)
 
 
 @cache
@@ -173,14 +189,17 @@ def _read_and_score(
     return run_network(read(path), _model_of_worker(model, sha256))
 
 
-def prepare_film(path: Path, *, height: int, width: int, include_patient: bool) -> PreparedFilm:
+def prepare_film(
+    path: Path, *, height: int, width: int, include_patient: bool, full_decode: bool = False
+) -> PreparedFilm:
     """Read a film and shrink it to what the network and the page need; runs in a worker.
 
-    Raises ImageError where the film cannot be screened. Unless `include_patient`, the patient's
-    identity ends here, inside the worker.
+    `full_decode` reads every pixel where otherwise the file's own smaller pictures or block means
+    serve. Unless `include_patient`, the patient's identity ends here, inside the worker. Raises
+    ImageError where the film cannot be screened.
     """
     try:
-        film = read_radiograph(path)
+        film = read_radiograph(path, at_least=None if full_decode else max(height, width))
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _TOP = 5
 """Films named in the summary; the rest are in the list."""
 _REDRAW_S = 0.2
+_LINE_EVERY_S = 60.0
 
 
 class Progress:
@@ -31,6 +32,10 @@ class Progress:
         """Clear the line, for the result or the error that comes next."""
         self.say("")
         self.say("\r")
+
+    def expect(self, total: int) -> None:
+        """Say how many films there are to look at."""
+        self._total, self._done = total, 0
 
     def say(self, text: str) -> None:
         if self._is_shown:
@@ -50,9 +55,22 @@ class Progress:
         self.say(f"{self._done} of {self._total} films, about {_in_words(left)} left")
 
 
-def summarise(day: ScreenedDay, folder: Path) -> list[str]:
+class SparseLines:
+    """Says a line a minute where nobody watches a terminal, and at once what it says first."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self._is_shown, self._said = is_shown, -_LINE_EVERY_S
+
+    def say(self, text: str) -> None:
+        now = time.monotonic()
+        if self._is_shown and now - self._said >= _LINE_EVERY_S:
+            self._said = now
+            typer.echo(text, err=True)
+
+
+def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     """Return the lines of the result; paths, as in the list, but never who a film is of."""
-    from edge_infer.day.report import CSV_NAME, PAGE_NAME
+    from edge_infer.day.report import PAGE_NAME
     from edge_infer.day.worklist import Decision, count_decisions, count_reasons
 
     counts = count_decisions(day.rows)
@@ -71,7 +89,7 @@ def summarise(day: ScreenedDay, folder: Path) -> list[str]:
         lines.append(f"  {row.finding.tb_score:>5}  {printable(row.path)}")
     return [
         *lines,
-        f"List: {folder / CSV_NAME}",
+        f"List: {csv}",
         f"Page: {folder / PAGE_NAME}",
         "Research use only: not a diagnosis.",
     ]

@@ -46,6 +46,10 @@ class PictureSpool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the pictures go."""
         self._file.close()
 
     def keep(self, picture: bytes) -> SpooledPicture:

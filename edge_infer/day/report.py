@@ -23,6 +23,8 @@ from edge_infer.model.card_json import to_plain
 
 SCHEMA: Final = "1.0"
 CSV_NAME, JSON_NAME, PAGE_NAME = "worklist.csv", "worklist.json", "report.html"
+SECOND_CSV_NAMES: Final = tuple(f"worklist-new{end}.csv" for end in ("", "-2", "-3", "-4"))
+"""Where the CSV goes while a spreadsheet holds the first name; removed once that is free again."""
 COLUMNS: Final = (
     "rank",
     "status",
@@ -52,7 +54,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 def check_writable(folder: Path) -> None:
     """Make `folder` and see that a list can be written there, before hours of screening.
 
-    Raises ReportError, also where an earlier list there is held open by another program.
+    Raises ReportError, also where an earlier JSON or page there is held open by another program;
+    a CSV held open will have a second name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,18 +63,19 @@ def check_writable(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
         for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
-            if (folder / name).exists():
-                # Excel on Windows refuses others the file it shows; opening changes nothing.
+            if (folder / name).exists() and not (name == CSV_NAME and (folder / name).is_file()):
+                # Windows refuses others a file that is held open; opening changes nothing.
                 (folder / name).open("r+b").close()
     except OSError as error:
         raise _cannot_write(folder, error) from error
 
 
-def write_report(day: ScreenedDay, folder: Path) -> None:
-    """Write the three files into `folder`, which exists.
+def write_report(day: ScreenedDay, folder: Path) -> Path:
+    """Write the three files into `folder`, which exists; return where the CSV went.
 
     Each is written whole beside its place and synced to the disk before the first one is put in
-    place. Raises ReportError; until the first is in place, an earlier list stays as it was.
+    place. Raises ReportError; until the first is in place, an earlier list stays as it was. A CSV
+    that Excel holds open keeps its content, and the new one has one of SECOND_CSV_NAMES.
     """
     # The CSV is put in place first: it is the one that a spreadsheet may hold open.
     contents: dict[str, Iterable[str]] = {
@@ -84,7 +88,10 @@ def write_report(day: ScreenedDay, folder: Path) -> None:
         for temporary, chunks in zip(waiting, contents.values(), strict=True):
             _write_synced(temporary, chunks)
         for temporary, place in waiting.items():
-            temporary.replace(place)
+            if place.name == CSV_NAME:
+                csv_place = _place_csv(temporary, place)
+            else:
+                temporary.replace(place)
         _sync_folder(folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error
@@ -93,6 +100,15 @@ def write_report(day: ScreenedDay, folder: Path) -> None:
             # What could not be written may not be removable either; the first error is told.
             with contextlib.suppress(OSError):
                 temporary.unlink()
+    return csv_place
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed run had half written beside the lists."""
+    for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
+        for leftover in folder.glob(f".{name}.*.part"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
 
 
 def to_csv(day: ScreenedDay) -> str:
@@ -215,6 +231,22 @@ def _write_synced(path: Path, chunks: Iterable[str]) -> None:
             file.write(chunk.encode("utf-8", "backslashreplace"))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _place_csv(temporary: Path, place: Path) -> Path:
+    """Put the CSV in place; under its second name where a spreadsheet holds the first open."""
+    try:
+        temporary.replace(place)
+    except PermissionError:
+        for name in SECOND_CSV_NAMES if place.is_file() else ():
+            with contextlib.suppress(PermissionError):
+                return temporary.replace(place.with_name(name))
+        raise
+    for name in SECOND_CSV_NAMES:
+        # One that is still open stays, and goes next time.
+        with contextlib.suppress(OSError):
+            place.with_name(name).unlink()
+    return place
 
 
 def _sync_folder(folder: Path) -> None:

@@ -17,9 +17,14 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnreadableImage
 from edge_infer.films.dicom_syntax import Encoding
+from edge_infer.films.jpeg_2000 import decode_reduced, read_jpeg_2000_header
+from edge_infer.films.opencv_decode import decode_with_opencv, jpeg_scale, scaled_jpeg_mode
+from edge_infer.films.shrink import scaled_shape
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """SOF0..SOF15 without DHT, JPG and DAC, and SOF55 of JPEG-LS."""
+_DCT_MARKERS = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended and progressive, Huffman coded: what can be decoded at a part of its size."""
 _END = b"\xff\xd9"
 """EOI and EOC. libjpeg decodes a cut stream to a film that is grey below the cut, without a word;
 inside the entropy-coded data this pair cannot occur."""
@@ -36,6 +41,8 @@ class Codestream:
     """Precision of a sample."""
     is_signed: bool | None
     """None where the format cannot say it (all but JPEG 2000)."""
+    is_scalable: bool = False
+    """A grey 8-bit JPEG, which decodes to a half, a quarter or an eighth through its DCT."""
 
 
 def describe_codestream(data: bytes, encoding: Encoding) -> Codestream:
@@ -55,16 +62,21 @@ def describe_codestream(data: bytes, encoding: Encoding) -> Codestream:
 
 
 def decode_codestream(
-    data: bytes, encoding: Encoding, *, is_rgb: bool
-) -> NDArray[np.uint8 | np.uint16 | np.int8 | np.int16]:
-    """Return the samples, [H, W] or [H, W, 3]; raises UnreadableImage TRUNCATED or DAMAGED.
+    data: bytes, encoding: Encoding, stream: Codestream, *, is_rgb: bool, factor: int = 1
+) -> tuple[NDArray[np.uint8 | np.uint16 | np.int8 | np.int16], int]:
+    """Return the samples, [H, W] or [H, W, 3], and by which scale both sides were reduced.
 
-    `is_rgb` is what PhotometricInterpretation says; it decides where a JPEG does not.
+    The scale is a power of two, at most `factor`, and 1 where the format knows no smaller picture.
+    `is_rgb` is what PhotometricInterpretation says; it decides where a JPEG does not. Raises
+    UnreadableImage TRUNCATED or DAMAGED.
     """
-    if _END not in data[-max(64, len(data) // 2) :]:
+    if data.rfind(_END, -max(64, len(data) // 2)) < 0:
         raise UnreadableImage(
             "The file is cut off: the compressed picture has no end.", ReasonCode.TRUNCATED
         )
+    reduced = _decode_reduced(data, encoding, stream, factor) if factor > 1 else None
+    if reduced is not None:
+        return reduced
     # The boundary of decoding: imagecodecs raises its own errors for damaged streams, and
     # ValueError, TypeError or MemoryError for stranger ones.
     try:
@@ -73,7 +85,25 @@ def decode_codestream(
         raise _damaged() from error
     if decoded.dtype.kind not in "iu" or decoded.dtype.itemsize > 2:
         raise _damaged()
-    return decoded
+    return decoded, 1
+
+
+def _decode_reduced(
+    data: bytes, encoding: Encoding, stream: Codestream, factor: int
+) -> tuple[NDArray[np.uint8 | np.uint16], int] | None:
+    """Decode fewer pixels where the format can; None leaves the film to the whole decoder."""
+    if encoding is Encoding.JPEG_2000:
+        return decode_reduced(data, factor)
+    if encoding is not Encoding.JPEG or not stream.is_scalable:
+        return None
+    import cv2
+
+    scale = jpeg_scale(factor)
+    # DICOM has elements of its own for orientation.
+    mode = scaled_jpeg_mode(scale, is_grey=True) | cv2.IMREAD_IGNORE_ORIENTATION
+    decoded = decode_with_opencv(data, mode)
+    expected = scaled_shape((stream.rows, stream.columns), scale)
+    return (decoded, scale) if decoded is not None and decoded.shape == expected else None
 
 
 def _decode(encoding: Encoding, data: bytes, *, is_rgb: bool) -> Any:
@@ -99,7 +129,12 @@ def _describe_jpeg(data: bytes) -> Codestream:
         if marker in _FRAME_MARKERS:
             bits, rows, columns, samples = struct.unpack_from(">BHHB", data, at + 4)
             return Codestream(
-                rows=rows, columns=columns, samples=samples, bits=bits, is_signed=None
+                rows=rows,
+                columns=columns,
+                samples=samples,
+                bits=bits,
+                is_signed=None,
+                is_scalable=marker in _DCT_MARKERS and bits == 8 and samples == 1,
             )
         if marker == 0xFF:  # fill byte
             at += 1
@@ -110,20 +145,13 @@ def _describe_jpeg(data: bytes) -> Codestream:
 
 
 def _describe_jpeg_2000(data: bytes) -> Codestream:
-    """Read the SIZ segment (ISO 15444-1 A.5.1), also of a codestream wrapped as a JP2 file."""
-    at = data.index(b"\xff\x4f\xff\x51") + 8
-    right, bottom, left, top = struct.unpack_from(">IIII", data, at)
-    (samples,) = struct.unpack_from(">H", data, at + 32)
-    components = [tuple(data[at + 34 + 3 * i : at + 37 + 3 * i]) for i in range(min(samples, 4))]
-    depth = components[0][0]
-    if any(component != (depth, 1, 1) for component in components):
-        raise ValueError("components of different size or depth")
+    header = read_jpeg_2000_header(data)
     return Codestream(
-        rows=bottom - top,
-        columns=right - left,
-        samples=samples,
-        bits=(depth & 0x7F) + 1,
-        is_signed=bool(depth >> 7),
+        rows=header.rows,
+        columns=header.columns,
+        samples=header.samples,
+        bits=header.bits,
+        is_signed=header.is_signed,
     )
 
 

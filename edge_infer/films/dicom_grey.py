@@ -131,8 +131,10 @@ def _apply_voi(
         return (values - lowest) / (highest - lowest) if highest > lowest else values * 0
     centre, width = steps.window.centre, steps.window.width
     if steps.window.function is VoiFunction.SIGMOID:
-        # PS3.3 C.11.2.1.3.1; the exponent is limited because exp overflows beyond 709.
-        return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700)))
+        # PS3.3 C.11.2.1.3.1; the exponent is limited because exp overflows beyond 709, and the
+        # result rounded because the last digit of exp differs between processors.
+        powers = np.exp(np.clip(-4 * (values - centre) / width, -700, 700))
+        return np.asarray(np.round(1 / (1 + powers), 12))
     if steps.window.function is VoiFunction.LINEAR_EXACT:  # PS3.3 C.11.2.1.3.2
         return np.clip((values - centre) / width + 0.5, 0, 1)
     if width == 1:  # PS3.3 C.11.2.1.2.1: a threshold

@@ -17,6 +17,7 @@ from edge_infer.films.dicom_pixel_data import (
 )
 from edge_infer.films.dicom_rle import decode_rle
 from edge_infer.films.dicom_syntax import Encoding
+from edge_infer.films.shrink import scaled_shape, shrink_factor
 
 _TOLERATED_SHARE = 0.01
 """Of pixels beyond BitsStored by more than a sixteenth of its range, above which the codestream's
@@ -47,6 +48,9 @@ class StoredPixels:
     """[H, W] or [H, W, 3], every value below 2**bits."""
     bits: int
     is_signed: bool
+    scale: int = 1
+    """By which the decoder has already reduced both sides; the last row and column may stand for
+    less than that."""
 
 
 def describe_pixels(elements: DicomElements) -> PixelFormat:
@@ -79,8 +83,13 @@ def describe_pixels(elements: DicomElements) -> PixelFormat:
     )
 
 
-def read_pixels(pixel_data: PixelData, pixel_format: PixelFormat) -> StoredPixels:
+def read_pixels(
+    pixel_data: PixelData, pixel_format: PixelFormat, *, at_least: int | None = None
+) -> StoredPixels:
     """Read and decode the one frame of a film, in any syntax.
+
+    Given `at_least`, formats that hold smaller pictures decode to one whose sides stay at least
+    twice that; all others, and None, decode to the whole film.
 
     Raises UnsupportedImage NO_PIXELS, UnreadableImage TRUNCATED, DAMAGED or NO_DECODER.
     """
@@ -101,7 +110,7 @@ def read_pixels(pixel_data: PixelData, pixel_format: PixelFormat) -> StoredPixel
         return _mask(_read_native(pixel_data, pixel_format), pixel_format)
     if encoding is Encoding.RLE:
         return _mask(_read_rle(pixel_data, pixel_format), pixel_format)
-    return _read_codestream(pixel_data, pixel_format)
+    return _read_codestream(pixel_data, pixel_format, at_least)
 
 
 def _read_native(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
@@ -154,26 +163,41 @@ def _mask(values: NDArray[np.uint8 | np.uint16], pixel_format: PixelFormat) -> S
     shift = pixel_format.high_bit + 1 - pixel_format.bits_stored
     if shift:
         values = values >> values.dtype.type(shift)
-    if pixel_format.bits_stored < 8 * values.dtype.itemsize:
-        values = values & values.dtype.type((1 << pixel_format.bits_stored) - 1)
+    values = _clear_above(values, pixel_format.bits_stored)
     return StoredPixels(
         patterns=values, bits=pixel_format.bits_stored, is_signed=pixel_format.is_signed
     )
 
 
-def _read_codestream(pixel_data: PixelData, pixel_format: PixelFormat) -> StoredPixels:
+def _clear_above(values: NDArray[np.uint8 | np.uint16], bits: int) -> NDArray[np.uint8 | np.uint16]:
+    """Keep the lowest `bits`; most films have nothing above, and looking costs a third of it."""
+    if bits == 8 * values.dtype.itemsize or int(values.max(initial=0)) >> bits == 0:
+        return values
+    return np.asarray(values & values.dtype.type((1 << bits) - 1), dtype=values.dtype)
+
+
+def _read_codestream(
+    pixel_data: PixelData, pixel_format: PixelFormat, at_least: int | None
+) -> StoredPixels:
     encoding = pixel_data.syntax.encoding
     data = read_encapsulated_frame(pixel_data)
     stream = describe_codestream(data, encoding)
-    if (stream.rows, stream.columns) != (pixel_format.rows, pixel_format.columns):
+    shape = stream.rows, stream.columns
+    if shape != (pixel_format.rows, pixel_format.columns):
         raise UnreadableImage(
             f"The picture is damaged: {name_tag('Rows')} and {name_tag('Columns')} say "
             f"{pixel_format.rows} x {pixel_format.columns}, the compressed picture says "
             f"{stream.rows} x {stream.columns}.",
             ReasonCode.DAMAGED,
         )
-    decoded = decode_codestream(data, encoding, is_rgb=pixel_format.photometric == "RGB")
-    if decoded.shape != (stream.rows, stream.columns) + (3,) * (stream.samples == 3):
+    decoded, scale = decode_codestream(
+        data,
+        encoding,
+        stream,
+        is_rgb=pixel_format.photometric == "RGB",
+        factor=shrink_factor(shape, at_least),
+    )
+    if decoded.shape != scaled_shape(shape, scale) + (3,) * (stream.samples == 3):
         raise UnreadableImage(
             "The picture is damaged: it decodes to another size than its header says.",
             ReasonCode.DAMAGED,
@@ -188,20 +212,22 @@ def _read_codestream(pixel_data: PixelData, pixel_format: PixelFormat) -> Stored
     if pixel_format.bits_stored < bits:
         narrow = _narrow(values, bits, pixel_format.bits_stored, is_signed=is_signed)
         values, bits = (values, bits) if narrow is None else (narrow, pixel_format.bits_stored)
-    if bits < 8 * values.dtype.itemsize:
-        values = np.asarray(values & values.dtype.type((1 << bits) - 1), dtype=values.dtype)
-    return StoredPixels(patterns=values, bits=bits, is_signed=is_signed)
+    return StoredPixels(
+        patterns=_clear_above(values, bits), bits=bits, is_signed=is_signed, scale=scale
+    )
 
 
 def _narrow(
     values: NDArray[np.uint8 | np.uint16], precision: int, stored: int, *, is_signed: bool
-) -> NDArray[np.uint16] | None:
+) -> NDArray[np.uint8 | np.uint16] | None:
     """Return the patterns cut to `stored` bits, or None where the film needs the precision.
 
     Encoders often write 12-bit films as 16-bit codestreams; taking 16 bits there would show the
     film at a sixteenth of its brightness. Lossy ones overshoot BitsStored by a few steps, so values
     are clipped; only many and clearly beyond it prove the header wrong.
     """
+    if not is_signed and int(values.max(initial=0)) >> stored == 0:
+        return values  # nothing is beyond, at a hundredth of the time of finding out how much
     numbers = values.astype(np.int32) & ((1 << precision) - 1)
     lowest, highest = 0, (1 << stored) - 1
     if is_signed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.dicom_age import find_age
 from edge_infer.films.dicom_colour import build_palette_table, merge_channels
+from edge_infer.films.dicom_display import show
 from edge_infer.films.dicom_elements import DicomElements
 from edge_infer.films.dicom_file import DicomFile, open_dicom
 from edge_infer.films.dicom_gates import check_header
 from edge_infer.films.dicom_grey import build_grey_table, read_grey_steps
-from edge_infer.films.dicom_pixel_data import open_pixel_data
-from edge_infer.films.dicom_pixels import StoredPixels, describe_pixels, read_pixels
+from edge_infer.films.dicom_pixel_data import PixelData, open_pixel_data
+from edge_infer.films.dicom_pixels import PixelFormat, StoredPixels, describe_pixels, read_pixels
 from edge_infer.films.dicom_syntax import Encoding
 from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.shrink import shrink_factor
 from edge_infer.films.study import Identity, InputType, StudyInfo
 
 _LONGEST_UID = 64
@@ -27,8 +30,10 @@ _LARGEST_ASPECT = 5.0
 """Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
 
 
-def read_dicom(path: Path) -> Radiograph:
+def read_dicom(path: Path, *, at_least: int | None = None) -> Radiograph:
     """Read the DICOM film at `path`, compressed or not, with or without a preamble.
+
+    `at_least` is explained at `read_radiograph`.
 
     Raises UnreadableImage or UnsupportedImage with the StudyInfo read so far.
     """
@@ -40,12 +45,16 @@ def read_dicom(path: Path) -> Radiograph:
                     "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
                 )
             check_header(film.elements, age_years=study.age_years)
-            pixels = _read_grey(film)
-            _require_picture(pixels)
+            pixels, shrink = _read_grey(film, at_least)
         except ImageError as error:
             error.study = study
             raise
-    return Radiograph(pixels=pixels, pixel_aspect=find_pixel_aspect(film.elements), study=study)
+    return Radiograph(
+        pixels=pixels,
+        pixel_aspect=find_pixel_aspect(film.elements),
+        study=study,
+        shrink=shrink,
+    )
 
 
 def describe_study(elements: DicomElements) -> StudyInfo:
@@ -76,30 +85,58 @@ def find_pixel_aspect(elements: DicomElements) -> float:
     return 1.0
 
 
-def _read_grey(film: DicomFile) -> NDArray[np.uint16]:
-    """Return the picture as displayed, [H, W], 0 (black) to 65535 (white)."""
+def _read_grey(film: DicomFile, at_least: int | None) -> tuple[NDArray[np.uint16], int]:
+    """Return the picture as displayed, 0 (black) to 65535 (white), and by how much it is shrunk."""
     pixel_data = open_pixel_data(film)
+    start = pixel_data.stream.tell()
     pixel_format = describe_pixels(film.elements)
-    stored = read_pixels(pixel_data, pixel_format)
+    stored, table = _read_stored(film, pixel_data, pixel_format, at_least)
+    if stored.scale > 1 and _hides_padding(film.elements, stored):
+        # Padding is told by single values, which a reduced film no longer has at its borders.
+        pixel_data.stream.seek(start)
+        stored, table = _read_stored(film, pixel_data, pixel_format, None)
+    _require_picture(stored, table)
+    factor = shrink_factor(stored.patterns.shape, at_least)
+    return show(stored, table, factor), stored.scale * factor
+
+
+def _read_stored(
+    film: DicomFile, pixel_data: PixelData, pixel_format: PixelFormat, at_least: int | None
+) -> tuple[StoredPixels, NDArray[np.uint16]]:
+    """Return one channel of stored values and the grey of each of their patterns."""
+    if pixel_format.photometric == "PALETTE COLOR":
+        at_least = None  # neighbouring palette entries need not look alike
+    stored = read_pixels(pixel_data, pixel_format, at_least=at_least)
     if stored.patterns.ndim == 3:
         is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000)
         stored = merge_channels(stored, pixel_format.photometric, is_decoded=is_decoded)
     if pixel_format.photometric == "PALETTE COLOR":
-        table = build_palette_table(film.elements, stored)
-    else:
-        table = _build_table(film.elements, stored)
-    return table[stored.patterns]
+        return stored, build_palette_table(film.elements, stored)
+    return stored, _build_table(film.elements, stored)
 
 
-def _build_table(elements: DicomElements, stored: StoredPixels) -> NDArray[np.uint16]:
+def _build_table(
+    elements: DicomElements, stored: StoredPixels, *, with_padding: bool = True
+) -> NDArray[np.uint16]:
     steps = read_grey_steps(elements, is_signed=stored.is_signed)
+    if not with_padding:
+        steps = replace(steps, padding=None)
     return build_grey_table(steps, bits=stored.bits, is_signed=stored.is_signed)
 
 
-def _require_picture(pixels: NDArray[np.uint16]) -> None:
+def _hides_padding(elements: DicomElements, stored: StoredPixels) -> bool:
+    """Tell whether a PixelPaddingValue is black that would otherwise be shown as something else."""
+    if not elements.has("PixelPaddingValue"):
+        return False
+    plain = _build_table(elements, stored, with_padding=False)
+    return not np.array_equal(plain, _build_table(elements, stored))
+
+
+def _require_picture(stored: StoredPixels, table: NDArray[np.uint16]) -> None:
     """Refuse a film of one grey: its 0.5 and 99.5 percentiles coincide."""
-    rows, columns = (max(1, side // _BLANK_SAMPLE) for side in pixels.shape)
-    low, high = np.percentile(pixels[::rows, ::columns], (0.5, 99.5), method="nearest")
+    rows, columns = (max(1, side // _BLANK_SAMPLE) for side in stored.patterns.shape)
+    sample = table[stored.patterns[::rows, ::columns]]
+    low, high = np.percentile(sample, (0.5, 99.5), method="nearest")
     if low == high:
         raise UnsupportedImage(
             "The picture is blank: all of it has the same grey.", ReasonCode.BLANK

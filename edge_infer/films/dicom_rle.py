@@ -33,15 +33,20 @@ def decode_rle(
         not _HEADER_BYTES <= a < b for a, b in zip(starts, ends, strict=True)
     ):
         raise _damaged()
-    segments = [_unpack(data[a:b], pixels) for a, b in zip(starts, ends, strict=True)]
-    planes = np.stack(segments).reshape(samples, bytes_per_sample, pixels)
+    view = memoryview(data)
+    segments = [_unpack(view[a:b], pixels) for a, b in zip(starts, ends, strict=True)]
     if bytes_per_sample == 1:
-        return planes[:, 0]
-    high, low = planes[:, 0].astype(np.uint16), planes[:, 1]
-    return np.asarray((high << 8) | low, dtype=np.uint16)
+        return segments[0][None] if samples == 1 else np.stack(segments)
+    values = np.empty((samples, pixels), np.uint16)
+    # In place: copies of both bytes took a third of the whole decoding.
+    for sample, high, low in zip(values, segments[0::2], segments[1::2], strict=True):
+        sample[:] = high
+        sample <<= 8
+        sample |= low
+    return values
 
 
-def _unpack(segment: bytes, size: int) -> NDArray[np.uint8]:
+def _unpack(segment: memoryview, size: int) -> NDArray[np.uint8]:
     out = np.empty(size + _SLACK_BYTES, np.uint8)
     try:
         unpacked = imagecodecs.packbits_decode(segment, out=out)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_infer.films.sniff import HEAD_BYTES, NAME_CLAIMS_IMAGE, FileKind, sniff
@@ -27,6 +27,8 @@ class FoundImage:
     """Where to open the file."""
     shown: str
     """Its name in the worklist: relative to the input, with `/`, valid UTF-8, unique."""
+    identity: str = field(default="", compare=False)
+    """Its real path, however it was reached; empty where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ def find_images(inputs: Sequence[Path]) -> FoundImages:
     Raises FileNotFoundError or PermissionError where an input itself cannot be looked at.
     """
     search = _Search()
-    for name, path in _name_inputs(inputs):
+    for name, path in name_inputs(inputs):
         search.add_input(path, name)
     search.follow_links()
     return search.finish()
 
 
-def _name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
+def name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
     """Pair each input with what its shown paths begin with; one named twice counts once."""
     unique: dict[str, Path] = {}
     for path in inputs:
@@ -61,12 +63,16 @@ def _name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
     if len(paths) == 1 and paths[0].is_dir():
         return [("", paths[0])]
     taken: set[str] = set()
-    # `.` and `..` have no name of their own; a drive has none at all.
-    names = [path.name if path.name not in ("", "..") else path.resolve().name for path in paths]
     return [
-        (_make_unique(_to_text(name or "input"), taken, keep_suffix=not path.is_dir()), path)
-        for name, path in zip(names, paths, strict=True)
+        (make_unique(name_input(path), taken, keep_suffix=not path.is_dir()), path)
+        for path in paths
     ]
+
+
+def name_input(path: Path) -> str:
+    """Return an input's name; `.` and `..` have none of their own, a drive has none at all."""
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return _to_text(name or "input")
 
 
 class _Search:
@@ -96,10 +102,14 @@ class _Search:
 
     def finish(self) -> FoundImages:
         taken: set[str] = set()
-        found = sorted(self._images.values(), key=lambda image: (_to_text(image.shown), image.path))
+        found = sorted(
+            self._images.items(), key=lambda item: (_to_text(item[1].shown), item[1].path)
+        )
         images = [
-            FoundImage(image.path, _make_unique(_to_text(image.shown), taken, keep_suffix=True))
-            for image in found
+            FoundImage(
+                image.path, make_unique(_to_text(image.shown), taken, keep_suffix=True), identity
+            )
+            for identity, image in found
         ]
         return FoundImages(
             images=tuple(sorted(images, key=lambda image: image.shown)),
@@ -224,7 +234,8 @@ def _to_text(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _make_unique(name: str, taken: set[str], *, keep_suffix: bool) -> str:
+def make_unique(name: str, taken: set[str], *, keep_suffix: bool) -> str:
+    """Return `name`, or its first numbered form (`a-2.png`) that is not in `taken`; enter it."""
     folder, slash, last = name.rpartition("/")
     stem, dot, suffix = last.rpartition(".") if keep_suffix else (last, "", "")
     if not stem:

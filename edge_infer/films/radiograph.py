@@ -23,14 +23,22 @@ class Radiograph:
 
     pixels: NDArray[np.uint16]
     """[H, W] grey, 0 (black) to 65535 (white), bones bright; the whole display range, not the
-    image's own maximum, is 65535."""
+    image's own maximum, is 65535. Where the reader was told how little is needed, the film's area
+    means by `shrink`, [ceil(H / shrink), ceil(W / shrink)]."""
     pixel_aspect: float
     """Height of one pixel over its width (PixelAspectRatio or PixelSpacing); 1.0 when unknown."""
     study: StudyInfo
+    shrink: int = 1
+    """How many pixels of the file, in each direction, one pixel stands for; 1: the film itself."""
 
 
-def read_radiograph(path: Path) -> Radiograph:
+def read_radiograph(path: Path, *, at_least: int | None = None) -> Radiograph:
     """Read the film at `path`, of whatever format its content is (its name is not looked at).
+
+    With `at_least`, the longer side of the model's input, the film may come back reduced by a whole
+    number, but never below twice `at_least` on a side: JPEG 2000 is decoded by resolution level,
+    JPEG through its DCT, all others are averaged in blocks before any other arithmetic. Whether a
+    film is refused, and why, does not depend on it. None reads every pixel: the exact path.
 
     Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
     """
@@ -39,7 +47,7 @@ def read_radiograph(path: Path) -> Radiograph:
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom_reader import read_dicom
 
-        return read_dicom(path)
+        return read_dicom(path, at_least=at_least)
     if kind is FileKind.OTHER_IMAGE:
         raise UnreadableImage(
             "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
@@ -52,7 +60,7 @@ def read_radiograph(path: Path) -> Radiograph:
         )
     from edge_infer.films.raster_reader import read_raster
 
-    return read_raster(path)
+    return read_raster(path, at_least=at_least)
 
 
 def _look_at(path: Path) -> FileKind:

@@ -27,6 +27,8 @@ class RasterHeader:
 
     width: int
     height: int
+    samples: int = 0
+    """Of a JPEG: 1 grey, 3 or 4 colour; 0 where nobody asks."""
     has_alpha: bool = False
     """The file holds transparency that hides what is under it."""
     white_is_zero: bool = False
@@ -126,16 +128,16 @@ def _read_jpeg(data: bytes) -> RasterHeader:
     if header is None:
         raise damaged()
     # FF is followed by 00 or a restart marker inside the data, so this is the end of the picture.
-    if data.find(b"\xff\xd9", at) < 0:
+    if data.rfind(b"\xff\xd9", at) < 0:
         raise truncated()
     return header
 
 
 def _read_jpeg_frame(data: bytes, at: int, marker: int) -> RasterHeader:
-    precision, height, width = struct.unpack_from(">BHH", data, at + 2)
+    precision, height, width, samples = struct.unpack_from(">BHHB", data, at + 2)
     if marker not in _JPEG_FRAMES_DECODED or precision != 8:
         raise _no_decoder(f"a lossless or {precision} bit JPEG")
-    return RasterHeader(width=width, height=height)
+    return RasterHeader(width=width, height=height, samples=samples)
 
 
 def _read_bmp(data: bytes) -> RasterHeader:

@@ -14,25 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.opencv_decode import decode_with_opencv, jpeg_scale, scaled_jpeg_mode
 from edge_infer.films.radiograph import MAX_FILE_BYTES, Radiograph
 from edge_infer.films.raster_headers import RasterHeader, damaged, read_raster_header, truncated
+from edge_infer.films.shrink import block_sums, scaled_shape, shrink_factor
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.films.study import InputType, StudyInfo
 
 _MOST_PIXELS = 120_000_000
 _SHORTEST_SIDE = 128
-_SAMPLE_SIDE = 1024
+_COLOUR_SAMPLE_SIDE, _BLANK_SAMPLE_SIDE = 1024, 256
 """Colour and blankness are judged on a grid of about this many rows and columns."""
 _COLOUR_TOLERANCE = 8 / 255
 """JPEG rounds a grey picture's channels apart by 2 or 3 of 255; a tint or a photograph by tens."""
 _GREY_OF_MISSING_DATA = 128
-_CORNERS = tuple((y, x) for y in (slice(8), slice(-8, None)) for x in (slice(8), slice(-8, None)))
+_MISSING_BLOCK = 8
+"""libjpeg decodes, and leaves out, blocks of this many rows and columns."""
 _COLOUR_SHARE = 99.0
 """Percent of the pixels that must be grey: a small coloured label does not make a film a photo."""
 
 
-def read_raster(path: Path) -> Radiograph:
+def read_raster(path: Path, *, at_least: int | None = None) -> Radiograph:
     """Read one PNG, JPEG, TIFF or BMP film.
+
+    `at_least` is explained at `read_radiograph`.
 
     `pixels` covers the file's whole range as 0..65535, transparency over black, EXIF orientation
     applied; `pixel_aspect` is 1.0 and the study knows only its input type. Raises UnreadableImage
@@ -45,12 +50,16 @@ def read_raster(path: Path) -> Radiograph:
         kind = _require_raster(data)
         header = read_raster_header(data, kind)
         _check_size(header)
-        grey = _to_grey(_decode(data, kind, header), header)
-        _check_not_blank(grey)
+        decoded, scale = _decode(data, kind, header, at_least)
+        if decoded.ndim == 3:
+            _check_colour(decoded[..., :3])
+        _check_not_blank(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
+        factor = shrink_factor(decoded.shape, at_least)
+        grey = _to_grey(decoded, header, factor)
     except ImageError as error:
         error.study = study
         raise
-    return Radiograph(pixels=grey, pixel_aspect=1.0, study=study)
+    return Radiograph(pixels=grey, pixel_aspect=1.0, study=study, shrink=scale * factor)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -107,48 +116,45 @@ def _check_size(header: RasterHeader) -> None:
         )
 
 
-def _decode(data: bytes, kind: FileKind, header: RasterHeader) -> NDArray[Any]:
+def _decode(
+    data: bytes, kind: FileKind, header: RasterHeader, at_least: int | None
+) -> tuple[NDArray[Any], int]:
+    """Return the picture and by how much the decoder has reduced its sides."""
     import cv2
 
-    # UNCHANGED alone keeps transparency, but it ignores EXIF orientation.
-    mode = cv2.IMREAD_UNCHANGED if header.has_alpha else cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
-    decoded = _call_opencv(data, mode)
+    scale = 1
+    if kind is FileKind.JPEG:
+        scale = jpeg_scale(shrink_factor((header.height, header.width), at_least))
+    if scale > 1:
+        mode = scaled_jpeg_mode(scale, is_grey=header.samples == 1)
+    elif header.has_alpha:
+        # UNCHANGED alone keeps transparency, but it ignores EXIF orientation.
+        mode = cv2.IMREAD_UNCHANGED
+    else:
+        mode = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    decoded = decode_with_opencv(data, mode)
     if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
         raise damaged()
-    if sorted(decoded.shape[:2]) != sorted((header.height, header.width)):
+    if sorted(decoded.shape[:2]) != sorted(scaled_shape((header.height, header.width), scale)):
         raise damaged()
-    if kind is FileKind.JPEG and _ends_early(data, decoded, mode):
+    if kind is FileKind.JPEG and _ends_early(data, decoded, mode, scale):
         raise truncated()
-    return decoded
+    return decoded, scale
 
 
-def _call_opencv(data: bytes, mode: int) -> NDArray[Any] | None:
-    """Decode with OpenCV; None where it cannot. The only place where its exceptions arrive."""
-    import cv2
-
-    log_level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        # From bytes: imread does not open non-ASCII paths on Windows.
-        return cv2.imdecode(np.frombuffer(data, np.uint8), mode)
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise MemoryError(str(error)) from error
-        return None
-    finally:
-        cv2.utils.logging.setLogLevel(log_level)
-
-
-def _ends_early(data: bytes, decoded: NDArray[Any], mode: int) -> bool:
+def _ends_early(data: bytes, decoded: NDArray[Any], mode: int, scale: int) -> bool:
     """Tell a JPEG whose data runs out before its last row, though its end marker is there.
 
     libjpeg paints what is missing in one middle grey and warns on stderr only. Where a corner is
     that grey, more data is slipped in before the end marker: a complete picture does not change.
     """
-    if not any(_is_missing_data(decoded[corner]) for corner in _CORNERS):
+    side = _MISSING_BLOCK // scale
+    edges = slice(side), slice(-side, None)
+    corners = [decoded[rows, columns] for rows in edges for columns in edges]
+    if not any(_is_missing_data(corner) for corner in corners):
         return False
     end = data.rindex(b"\xff\xd9")
-    again = _call_opencv(data[:end] + b"\x5a" * 64 + data[end:], mode)
+    again = decode_with_opencv(data[:end] + b"\x5a" * 64 + data[end:], mode)
     return again is None or not np.array_equal(again, decoded)
 
 
@@ -156,27 +162,39 @@ def _is_missing_data(block: NDArray[Any]) -> bool:
     return bool(np.all(np.abs(block.astype(np.int32) - _GREY_OF_MISSING_DATA) <= 1))
 
 
-def _to_grey(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint16]:
-    """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16."""
-    import cv2
+def _to_grey(decoded: NDArray[Any], header: RasterHeader, factor: int = 1) -> NDArray[np.uint16]:
+    """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16.
 
+    Blocks of factor x factor pixels become one.
+    """
     white = int(np.iinfo(decoded.dtype).max)
-    if decoded.ndim == 3:
-        _check_colour(decoded[..., :3], white)
-        grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_BGR2GRAY)
-        if header.has_alpha and decoded.shape[2] == 4:
-            alpha = decoded[..., 3]
-            grey = ((grey.astype(np.uint32) * alpha + white // 2) // white).astype(grey.dtype)
+    grey = _merge_channels(decoded, header, white) if decoded.ndim == 3 else decoded
+    step = 65535 // white
+    if factor == 1:
+        full = grey.astype(np.uint16) * np.uint16(step)
     else:
-        grey = decoded
-    full = grey.astype(np.uint16) * np.uint16(65535 // white)
+        count = factor**2
+        sums = block_sums(grey, factor, bits=8 * grey.dtype.itemsize).astype(np.uint64)
+        full = ((sums * step + count // 2) // count).astype(np.uint16)
     return 65535 - full if header.white_is_zero else full
 
 
-def _check_colour(colours: NDArray[Any], white: int) -> None:
-    sample = _sample(colours).astype(np.int32)
+def _merge_channels(
+    decoded: NDArray[Any], header: RasterHeader, white: int
+) -> NDArray[np.uint8 | np.uint16]:
+    import cv2
+
+    grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_BGR2GRAY)
+    if header.has_alpha and decoded.shape[2] == 4:
+        alpha = decoded[..., 3]
+        grey = ((grey.astype(np.uint32) * alpha + white // 2) // white).astype(grey.dtype)
+    return np.asarray(grey)
+
+
+def _check_colour(colours: NDArray[Any]) -> None:
+    sample = _sample(colours, _COLOUR_SAMPLE_SIDE).astype(np.int32)
     spread = np.percentile(np.ptp(sample, axis=2), _COLOUR_SHARE)
-    if spread > _COLOUR_TOLERANCE * white:
+    if spread > _COLOUR_TOLERANCE * np.iinfo(colours.dtype).max:
         raise UnsupportedImage(
             "The picture is in colour, so it is not a plain X-ray film; "
             "export the film itself in grey.",
@@ -185,7 +203,7 @@ def _check_colour(colours: NDArray[Any], white: int) -> None:
 
 
 def _check_not_blank(grey: NDArray[np.uint16]) -> None:
-    low, high = np.percentile(_sample(grey), (0.5, 99.5))
+    low, high = np.percentile(grey, (0.5, 99.5), method="nearest")
     if low == high:
         raise UnsupportedImage(
             "The picture shows the same grey everywhere; check that the film was exposed and "
@@ -194,6 +212,6 @@ def _check_not_blank(grey: NDArray[np.uint16]) -> None:
         )
 
 
-def _sample(pixels: NDArray[Any]) -> NDArray[Any]:
-    rows, columns = (max(1, side // _SAMPLE_SIDE) for side in pixels.shape[:2])
+def _sample(pixels: NDArray[Any], side: int) -> NDArray[Any]:
+    rows, columns = (max(1, length // side) for length in pixels.shape[:2])
     return pixels[::rows, ::columns]

@@ -9,6 +9,7 @@ The rules, in the order a film meets them, each with its reason:
 2. Area mean down to the network's size, both sides independently (the picture is squashed to a
    square). Some public sets were published squashed, so the aspect ratio names the source; when
    every film is squashed it names nothing. Nothing is cropped: tuberculosis sits in the apices.
+   In whole numbers only, so that every processor gives the network the same input.
 3. Grey stretched so that the 0.5 and 99.5 percentiles of the central part become 0 and 255. Full
    range exports, 12 bits stored in 16 and different windows of one film then look alike, and global
    brightness (a cue for the source, not the disease) is gone. Percentiles, never the maximum: one
@@ -16,6 +17,8 @@ The rules, in the order a film meets them, each with its reason:
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +55,53 @@ def stretch_grey(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return ((above * 255 + span // 2) // span).astype(np.uint8)
 
 
-def _resize(pixels: NDArray[np.uint16], height: int, width: int) -> NDArray[np.uint16]:
-    import cv2
+@dataclass(frozen=True, kw_only=True)
+class _Weights:
+    """What one side's new pixels are made of, in whole parts of `total`."""
 
-    # INTER_AREA is a true mean only while shrinking; a side that must grow is interpolated after.
-    shrunk = (min(width, pixels.shape[1]), min(height, pixels.shape[0]))
-    small = cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA)
-    if shrunk != (width, height):
-        small = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(small, dtype=np.uint16)
+    sources: NDArray[np.int64]
+    """[k, new side]: which old pixel is the k-th of each new one."""
+    parts: NDArray[np.int64]
+    """[k, new side]; they sum to `total` over k."""
+    total: int
+
+
+def _resize(pixels: NDArray[np.uint16], height: int, width: int) -> NDArray[np.uint16]:
+    """Resize in whole numbers, rounded once, halves up: area means, bilinear where a side grows.
+
+    OpenCV's INTER_AREA sums floats, in another order on another processor.
+    """
+    rows, columns = _weigh(pixels.shape[0], height), _weigh(pixels.shape[1], width)
+    # The first pass sums to at most 65,535 times 65,535, which 32 bits hold; the second stays
+    # below 2**53, where float64 is exact. Turned over between, because whole rows add faster.
+    upright = _mix_rows(pixels, rows, np.uint32)
+    total = _mix_rows(np.ascontiguousarray(upright.T), columns, np.float64).T
+    whole = rows.total * columns.total
+    return np.asarray(np.floor((total + whole // 2) / whole), dtype=np.uint16)
+
+
+def _weigh(old: int, new: int) -> _Weights:
+    """Return the weights that take a side of `old` pixels to `new`."""
+    ordinals = np.arange(new)
+    if new > old:
+        # Pixel centres, in halves of a new pixel: (i + 1/2) old / new - 1/2.
+        places = np.clip((2 * ordinals + 1) * old - new, 0, 2 * new * (old - 1))
+        before, part = np.divmod(places, 2 * new)
+        after = np.minimum(before + 1, old - 1)
+        return _Weights(
+            sources=np.stack([before, after]), parts=np.stack([2 * new - part, part]), total=2 * new
+        )
+    # An old pixel is `new` units long and a new one `old`: what they share is a whole number.
+    starts = ordinals * old
+    sources = starts // new + np.arange((old - 1) // new + 2)[:, None]
+    shared = np.minimum(starts + old, (sources + 1) * new) - np.maximum(starts, sources * new)
+    return _Weights(sources=np.minimum(sources, old - 1), parts=np.maximum(shared, 0), total=old)
+
+
+def _mix_rows(
+    values: NDArray[np.uint16 | np.uint32], weights: _Weights, dtype: type[np.uint32 | np.float64]
+) -> NDArray[np.uint32 | np.float64]:
+    mixed = np.zeros((weights.parts.shape[1], values.shape[1]), dtype)
+    for source, part in zip(weights.sources, weights.parts, strict=True):
+        mixed += values[source].astype(dtype) * part[:, None].astype(dtype)
+    return mixed

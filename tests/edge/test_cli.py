@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +16,17 @@ import pytest
 
 from edge_infer import terminal
 from edge_infer.cli import main
-from edge_infer.day.worklist import WorklistRow
+from edge_infer.day.film_record import ScoredFilm
+from edge_infer.errors import ReasonCode, UnreadableImage
 from edge_infer.films.find_images import FoundImage, FoundImages
-from tests.edge.day.made_day import TINY, refused, screened
+from edge_infer.keyed_films import KeyedFilm
+from tests.edge.day.made_day import TINY
+from tests.edge.day.made_looks import keyed, scored
 from tests.edge.made_films import DUE, FORMULA_NAME, IGNORED, SCREENED, fingerprint, make_day, png
 
+Looks = Generator[tuple[int, KeyedFilm[ScoredFilm]], None, None]
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ["report.html", "worklist.csv", "worklist.json"]
+FILES = ["audit.jsonl", "day.sqlite", "report.html", "worklist.csv", "worklist.json"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +123,7 @@ def test_the_summary_says_how_many_why_not_and_where(day: ScreenedFolder) -> Non
 
 
 def test_nothing_names_the_patient(day: ScreenedFolder) -> None:
-    written = b"".join(path.read_bytes() for path in day.results.iterdir()).decode("utf-8")
+    written = b"".join(path.read_bytes() for path in day.results.iterdir()).decode("latin-1")
     for secret in ("HONG", "GILDONG", "PID4711", "19700102", "ACC0815", "ROE"):
         assert secret not in written + day.ended.out + day.ended.err
 
@@ -164,10 +168,10 @@ def films(tmp_path: Path) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every found file a row without reading it: these tests look at what is around it."""
 
-    def screen_nothing(images: Sequence[FoundImage], *_: object, **__: object) -> Iterator[object]:
-        return (screened(image.shown) for image in images)
+    def look_at_nothing(paths: Sequence[Path], *_: object, **__: object) -> Looks:
+        yield from ((index, keyed(path, scored())) for index, path in enumerate(paths))
 
-    monkeypatch.setattr("edge_infer.screen.screen", screen_nothing)
+    monkeypatch.setattr("edge_infer.keep_day.score_films", look_at_nothing)
 
 
 @pytest.mark.parametrize("out", ["films", "films/lists", "films/../films/x", "link/lists"])
@@ -246,7 +250,7 @@ def test_nothing_to_screen_is_five_and_writes_nothing(
 def test_an_unwritable_place_is_six_before_any_film_is_read(
     films: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("edge_infer.screen.screen")
+    monkeypatch.delattr("edge_infer.keep_day.score_films")
     (films.parent / "out").write_text("a file", encoding="utf-8")
     ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
     assert ended.code == 6 and "cannot be written" in ended.err
@@ -256,16 +260,19 @@ def test_an_unwritable_place_is_six_before_any_film_is_read(
 def test_an_interruption_writes_the_rows_so_far(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object, **__: object) -> Iterator[WorklistRow]:
-        yield screened("calm.png")
-        yield refused("cut.png")
+    def interrupted(paths: Sequence[Path], *_: object, **__: object) -> Looks:
+        named = {path.name: (index, path) for index, path in enumerate(paths)}
+        index, path = named["no-suffix"]
+        yield index, keyed(path, scored())
+        index, path = named["cut.png"]
+        yield index, keyed(path, UnreadableImage("Cut off.", ReasonCode.TRUNCATED))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edge_infer.screen.screen", interrupted)
+    monkeypatch.setattr("edge_infer.keep_day.score_films", interrupted)
     folder = make_day(tmp_path / "films")
     ended = run(capsys, folder, "--out", tmp_path / "out", "--model", TINY)
     assert ended.code == 130 and "Interrupted" in ended.err
-    assert [row["path"] for row in read_rows(tmp_path / "out")] == ["cut.png", "calm.png"]
+    assert [row["path"] for row in read_rows(tmp_path / "out")] == ["cut.png", "no-suffix"]
     plain = json.loads((tmp_path / "out" / "worklist.json").read_text("utf-8"))
     assert plain["complete"] is False and plain["counts"]["files"] == DUE
     assert "not complete" in (tmp_path / "out" / "report.html").read_text("utf-8")
@@ -274,13 +281,13 @@ def test_an_interruption_writes_the_rows_so_far(
 def test_an_interruption_before_the_first_row_keeps_the_earlier_list(
     films: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object, **__: object) -> Iterator[WorklistRow]:
+    def interrupted(*_: object, **__: object) -> Looks:
         yield from ()
         raise KeyboardInterrupt
 
     (films.parent / "out").mkdir()
     (films.parent / "out" / "worklist.csv").write_text("this morning's", encoding="utf-8")
-    monkeypatch.setattr("edge_infer.screen.screen", interrupted)
+    monkeypatch.setattr("edge_infer.keep_day.score_films", interrupted)
     ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
     assert (ended.code, ended.out) == (130, "") and "no new list was written" in ended.err
     assert (films.parent / "out" / "worklist.csv").read_text("utf-8") == "this morning's"

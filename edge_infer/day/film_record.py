@@ -1,0 +1,117 @@
+"""What the day's store keeps of a film, and how that becomes columns and comes back exactly.
+
+Logits and class activation maps are kept as their own float32 bytes, so that a decision computed
+from the store is the one computed on the day. The patient's identity is no part of the study that
+is kept here: the store has a table of its own for it, filled only where it was asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.study import Identity, InputType, StudyInfo
+
+_FLOAT: Final = np.dtype("<f4")
+_KINDS: Final = {"unreadable": UnreadableImage, "unsupported": UnsupportedImage}
+IDENTITY_FIELDS: Final = tuple(one.name for one in dataclasses.fields(Identity))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingMode:
+    """With the file's SHA-256 the key of a film: a result holds for no other model or reading."""
+
+    model_sha256: str
+    preprocessing: int
+    decode_mode: str
+
+    def as_text(self) -> str:
+        """Return the key's part that all films of a run share."""
+        return f"{self.model_sha256}/{self.preprocessing}/{self.decode_mode}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredFilm:
+    """What the network said of one film; decisions are not kept, they follow the thresholds."""
+
+    logits: NDArray[np.float32] = field(repr=False)
+    """[4], in order of CLASSES."""
+    cam: NDArray[np.float32] | None = field(default=None, repr=False)
+    """[4, h, w], in order of CLASSES; None where the store of an earlier version has none."""
+    thumbnail: bytes = field(repr=False)
+    study: StudyInfo
+
+
+FilmOutcome: TypeAlias = ScoredFilm | ImageError
+
+
+def to_columns(outcome: FilmOutcome) -> dict[str, Any]:
+    """Return the outcome as columns: those of a score or those of a refusal, the others None."""
+    columns: dict[str, Any] = dict.fromkeys(
+        ("logits", "cam", "cam_shape", "thumbnail", "refusal", "reason_code", "reason")
+    )
+    columns["study"] = _study_to_text(outcome.study)
+    if isinstance(outcome, ImageError):
+        kind = "unsupported" if isinstance(outcome, UnsupportedImage) else "unreadable"
+        # A lone surrogate, out of a header that lies about its character set, is no UTF-8.
+        reason = str(outcome).encode("utf-8", "backslashreplace").decode("utf-8")
+        return columns | {"refusal": kind, "reason_code": outcome.code.value, "reason": reason}
+    columns |= {"logits": _to_bytes(outcome.logits), "thumbnail": outcome.thumbnail}
+    if outcome.cam is not None:
+        columns["cam"] = _to_bytes(outcome.cam)
+        columns["cam_shape"] = json.dumps(outcome.cam.shape)
+    return columns
+
+
+def from_columns(columns: dict[str, Any], identity: Identity | None = None) -> FilmOutcome | None:
+    """Build the outcome out of its columns; None where they hold neither score nor refusal."""
+    study = _study_from_text(columns["study"], identity or Identity())
+    if columns["refusal"] is not None:
+        kind = _KINDS[columns["refusal"]]
+        return kind(columns["reason"], ReasonCode(columns["reason_code"]), study)
+    if columns["logits"] is None:
+        return None
+    assert study is not None, "a scored film has a study"
+    cam = None
+    if columns["cam"] is not None:
+        cam = _from_bytes(columns["cam"]).reshape(json.loads(columns["cam_shape"]))
+    return ScoredFilm(
+        logits=_from_bytes(columns["logits"]),
+        cam=cam,
+        thumbnail=columns["thumbnail"],
+        study=study,
+    )
+
+
+def _to_bytes(numbers: NDArray[np.float32]) -> bytes:
+    return np.ascontiguousarray(numbers, dtype=_FLOAT).tobytes()
+
+
+def _from_bytes(data: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(data, _FLOAT).astype(np.float32)
+
+
+def _study_to_text(study: StudyInfo | None) -> str | None:
+    if study is None:
+        return None
+    facts = {
+        one.name: getattr(study, one.name)
+        for one in dataclasses.fields(study)
+        if one.name != "identity"
+    }
+    return json.dumps(facts)  # ASCII: lone surrogates come back as they were
+
+
+def _study_from_text(text: str | None, identity: Identity) -> StudyInfo | None:
+    if text is None:
+        return None
+    known = {one.name for one in dataclasses.fields(StudyInfo)}
+    facts = {name: value for name, value in json.loads(text).items() if name in known}
+    facts["input_type"] = InputType(facts["input_type"])
+    return StudyInfo(**facts, identity=identity)
