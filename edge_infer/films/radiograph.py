@@ -28,8 +28,10 @@ class Radiograph:
     pixel_aspect: float
     """Height of one pixel over its width (PixelAspectRatio or PixelSpacing); 1.0 when unknown."""
     study: StudyInfo
+    full_shape: tuple[int, int]
+    """Rows and columns of the file's own picture."""
     shrink: int = 1
-    """How many pixels of the file, in each direction, one pixel stands for; 1: the film itself."""
+    """How many of its rows and columns one pixel stands for; the last may stand for fewer."""
 
 
 def read_radiograph(path: Path, *, at_least: int | None = None) -> Radiograph:
