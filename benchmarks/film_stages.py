@@ -55,7 +55,9 @@ def screen_one(
         film = read_radiograph(image.path, at_least=None if full_decode else max(height, width))
     except ImageError as error:
         return refused_row(image.shown, error), {"refused": str(error)}
-    model_input = to_model_input(film.pixels, height=height, width=width)
+    model_input = to_model_input(
+        film.pixels, height=height, width=width, shrink=film.shrink, full_shape=film.full_shape
+    )
     logits = classifier.run(model_input[None]).logits[0]
     finding = to_finding(logits, card)
     row = screened_row(image.shown, finding, card, study=film.study, thumbnail=b"")

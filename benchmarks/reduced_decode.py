@@ -52,8 +52,14 @@ class Difference:
 def run(path: Path, classifier: Classifier, at_least: int | None) -> NDArray[np.float32]:
     """Return the logits of a film, read exactly or reduced."""
     card = classifier.card
-    pixels = read_radiograph(path, at_least=at_least).pixels
-    image = to_model_input(pixels, height=card.input.height, width=card.input.width)
+    film = read_radiograph(path, at_least=at_least)
+    image = to_model_input(
+        film.pixels,
+        height=card.input.height,
+        width=card.input.width,
+        shrink=film.shrink,
+        full_shape=film.full_shape,
+    )
     return classifier.run(image[None]).logits[0]
 
 

@@ -204,7 +204,13 @@ def prepare_film(
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)
         raise
-    image = to_model_input(film.pixels, height=height, width=width)
+    image = to_model_input(
+        film.pixels,
+        height=height,
+        width=width,
+        shrink=film.shrink,
+        full_shape=film.full_shape,
+    )
     study = film.study if include_patient else _without_identity(film.study)
     return PreparedFilm(image=image, thumbnail=_make_thumbnail(image, film), study=study)
 
@@ -236,7 +242,7 @@ def _make_thumbnail(image: NDArray[np.uint8], film: Radiograph) -> bytes:
     """
     import cv2
 
-    height, width = film.pixels.shape[0] * film.pixel_aspect, film.pixels.shape[1]
+    height, width = film.full_shape[0] * film.pixel_aspect, film.full_shape[1]
     scale = min(THUMBNAIL_SIDE, *image.shape[1:]) / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(image[0], size, interpolation=cv2.INTER_AREA)

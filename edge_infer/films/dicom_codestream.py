@@ -23,8 +23,10 @@ from edge_infer.films.shrink import scaled_shape
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """SOF0..SOF15 without DHT, JPG and DAC, and SOF55 of JPEG-LS."""
-_DCT_MARKERS = frozenset({0xC0, 0xC1, 0xC2})
-"""Baseline, extended and progressive, Huffman coded: what can be decoded at a part of its size."""
+_DCT_MARKERS = frozenset({0xC0, 0xC1})
+"""Baseline and extended, Huffman coded: what is decoded at a part of its size."""
+_IN_SCAN = np.isin(np.arange(256), [0x00, *range(0xD0, 0xD8), 0xFF])
+"""What may follow FF inside entropy-coded data: a stuffed zero, a restart marker, a fill byte."""
 _END = b"\xff\xd9"
 """EOI and EOC. libjpeg decodes a cut stream to a film that is grey below the cut, without a word;
 inside the entropy-coded data this pair cannot occur."""
@@ -94,7 +96,7 @@ def _decode_reduced(
     """Decode fewer pixels where the format can; None leaves the film to the whole decoder."""
     if encoding is Encoding.JPEG_2000:
         return decode_reduced(data, factor)
-    if encoding is not Encoding.JPEG or not stream.is_scalable:
+    if encoding is not Encoding.JPEG or not stream.is_scalable or not _is_one_scan(data):
         return None
     import cv2
 
@@ -104,6 +106,17 @@ def _decode_reduced(
     decoded = decode_with_opencv(data, mode)
     expected = scaled_shape((stream.rows, stream.columns), scale)
     return (decoded, scale) if decoded is not None and decoded.shape == expected else None
+
+
+def _is_one_scan(data: bytes) -> bool:
+    """Tell whether nothing but picture lies between the first scan's start and the end mark.
+
+    imagecodecs refuses a stray marker there, OpenCV paints over it: the former shall decide.
+    """
+    scan = np.frombuffer(data, np.uint8)[data.find(b"\xff\xda") + 2 :]
+    following = scan[1:][scan[:-1] == 0xFF]
+    ends = np.flatnonzero(following == 0xD9)
+    return bool(ends.size and _IN_SCAN[following[: ends[0]]].all())
 
 
 def _decode(encoding: Encoding, data: bytes, *, is_rgb: bool) -> Any:

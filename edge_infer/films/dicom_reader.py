@@ -45,7 +45,7 @@ def read_dicom(path: Path, *, at_least: int | None = None) -> Radiograph:
                     "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
                 )
             check_header(film.elements, age_years=study.age_years)
-            pixels, shrink = _read_grey(film, at_least)
+            full_shape, pixels, shrink = _read_grey(film, at_least)
         except ImageError as error:
             error.study = study
             raise
@@ -53,6 +53,7 @@ def read_dicom(path: Path, *, at_least: int | None = None) -> Radiograph:
         pixels=pixels,
         pixel_aspect=find_pixel_aspect(film.elements),
         study=study,
+        full_shape=full_shape,
         shrink=shrink,
     )
 
@@ -85,8 +86,10 @@ def find_pixel_aspect(elements: DicomElements) -> float:
     return 1.0
 
 
-def _read_grey(film: DicomFile, at_least: int | None) -> tuple[NDArray[np.uint16], int]:
-    """Return the picture as displayed, 0 (black) to 65535 (white), and by how much it is shrunk."""
+def _read_grey(
+    film: DicomFile, at_least: int | None
+) -> tuple[tuple[int, int], NDArray[np.uint16], int]:
+    """Return the film's shape, the grey displayed, 0 to 65535 (white), and how far it is shrunk."""
     pixel_data = open_pixel_data(film)
     start = pixel_data.stream.tell()
     pixel_format = describe_pixels(film.elements)
@@ -97,7 +100,8 @@ def _read_grey(film: DicomFile, at_least: int | None) -> tuple[NDArray[np.uint16
         stored, table = _read_stored(film, pixel_data, pixel_format, None)
     _require_picture(stored, table)
     factor = shrink_factor(stored.patterns.shape, at_least)
-    return show(stored, table, factor), stored.scale * factor
+    full_shape = pixel_format.rows, pixel_format.columns
+    return full_shape, show(stored, table, factor), stored.scale * factor
 
 
 def _read_stored(

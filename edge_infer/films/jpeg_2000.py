@@ -55,7 +55,7 @@ def read_jpeg_2000_header(data: bytes) -> Jpeg2000Header:
     )
 
 
-def decode_reduced(data: bytes, factor: int) -> tuple[NDArray[np.uint16], int] | None:
+def decode_reduced(data: bytes, factor: int) -> tuple[NDArray[np.uint8 | np.uint16], int] | None:
     """Return a grey film's patterns at a lower resolution with the scale, or None.
 
     The scale is the largest power of two that is at most `factor` and that the codestream holds;
@@ -138,8 +138,8 @@ def _is_complete(data: bytes) -> bool:
     Pillow leaves a missing tile black.
     """
     right, bottom, _, _, width, height, left, top = struct.unpack_from(">IIIIIIII", data, 8)
-    due = -(-(right - left) // width) * -(-(bottom - top) // height)
-    at, tiles = 2, set()
+    due = int(-(-(right - left) // width) * -(-(bottom - top) // height))
+    at, tiles = 2, set[int]()
     while (marker := struct.unpack_from(">H", data, at)[0]) != _EOC:
         length = int(struct.unpack_from(">H", data, at + 2)[0]) + 2
         if marker == _SOT:

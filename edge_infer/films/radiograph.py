@@ -28,8 +28,10 @@ class Radiograph:
     pixel_aspect: float
     """Height of one pixel over its width (PixelAspectRatio or PixelSpacing); 1.0 when unknown."""
     study: StudyInfo
+    full_shape: tuple[int, int]
+    """Rows and columns of the file's own picture."""
     shrink: int = 1
-    """How many pixels of the file, in each direction, one pixel stands for; 1: the film itself."""
+    """How many of its rows and columns one pixel stands for; the last may stand for fewer."""
 
 
 def read_radiograph(path: Path, *, at_least: int | None = None) -> Radiograph:
@@ -37,8 +39,9 @@ def read_radiograph(path: Path, *, at_least: int | None = None) -> Radiograph:
 
     With `at_least`, the longer side of the model's input, the film may come back reduced by a whole
     number, but never below twice `at_least` on a side: JPEG 2000 is decoded by resolution level,
-    JPEG through its DCT, all others are averaged in blocks before any other arithmetic. Whether a
-    film is refused, and why, does not depend on it. None reads every pixel: the exact path.
+    JPEG through its DCT, all others are averaged in blocks before any other arithmetic. None reads
+    every pixel: the exact path. Whether a film is refused, and why, does not depend on it, except
+    that bytes damaged inside HTJ2K data which is skipped are not seen.
 
     Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
     """

@@ -59,7 +59,13 @@ def read_raster(path: Path, *, at_least: int | None = None) -> Radiograph:
     except ImageError as error:
         error.study = study
         raise
-    return Radiograph(pixels=grey, pixel_aspect=1.0, study=study, shrink=scale * factor)
+    return Radiograph(
+        pixels=grey,
+        pixel_aspect=1.0,
+        study=study,
+        full_shape=_turn(header, decoded, scale),
+        shrink=scale * factor,
+    )
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -140,6 +146,16 @@ def _decode(
     if kind is FileKind.JPEG and _ends_early(data, decoded, mode, scale):
         raise truncated()
     return decoded, scale
+
+
+def _turn(header: RasterHeader, decoded: NDArray[Any], scale: int) -> tuple[int, int]:
+    """Return the rows and columns of the whole picture, turned as EXIF says.
+
+    A turned JPEG whose sides the scale does not divide has its short row or column first instead of
+    last, up to seven pixels of 3,584 off: such films are rarer than the care would be worth.
+    """
+    shape = header.height, header.width
+    return shape if decoded.shape[:2] == scaled_shape(shape, scale) else shape[::-1]
 
 
 def _ends_early(data: bytes, decoded: NDArray[Any], mode: int, scale: int) -> bool:

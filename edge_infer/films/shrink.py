@@ -63,7 +63,9 @@ def block_sums(
     return sums
 
 
-def _sum_strip(strip: Samples, factor: int, dtype: np.dtype[np.uint16 | np.uint32]) -> NDArray:
+def _sum_strip(
+    strip: Samples, factor: int, dtype: np.dtype[np.uint16 | np.uint32]
+) -> NDArray[np.uint16 | np.uint32]:
     missing = -len(strip) % factor
     if missing:
         strip = np.concatenate([strip, np.repeat(strip[-1:], missing, axis=0)])

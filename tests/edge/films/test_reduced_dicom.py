@@ -236,3 +236,11 @@ def test_a_blank_film_is_blank_either_way(tmp_path: Path) -> None:
         path = write_dicom(tmp_path, film, syntax=syntax, bits=12)
         assert "blank" in outcome(path, None)
         assert outcome(path, AT_LEAST) == outcome(path, None)
+
+
+def test_a_stray_marker_in_a_jpeg_is_damage_either_way(tmp_path: Path) -> None:
+    film = smooth(bits=8)
+    frame = bytearray(made.compress(film, made.JPEG_BASELINE, bits=8))
+    frame[len(frame) // 2 : len(frame) // 2 + 2] = b"\xff\xce"
+    path = write_dicom(tmp_path, film, syntax=made.JPEG_BASELINE, frame=bytes(frame))
+    assert outcome(path, AT_LEAST) == outcome(path, None) != "read"
