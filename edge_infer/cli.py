@@ -9,12 +9,14 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_infer.day.language import Lang, default_language
 from edge_infer.errors import CxrError, ModelError, ReportError
 from edge_infer.terminal import Progress, printable, summarise
 
@@ -65,6 +67,16 @@ def infer(
             "--include-patient", help="Add name, id, birth date and accession number to the list."
         ),
     ] = False,
+    lang: Annotated[
+        Lang | None,
+        typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
+    ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Also write each film's heat map as a PNG, in DIR/pictures."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback has done the work
         bool,
@@ -83,6 +95,7 @@ def infer(
     written.
     """
     with _exit_when_interrupted():
+        from edge_infer.day.pictures import write_pictures
         from edge_infer.day.report import check_writable, write_report
         from edge_infer.day.worklist import exit_code
         from edge_infer.screen import open_model
@@ -96,7 +109,13 @@ def infer(
             rows = _screen_until_interrupted(
                 found, classifier, progress, workers=workers, include_patient=include_patient
             )
-        day = _to_day(found, rows, classifier, include_patient=include_patient)
+        day = replace(
+            _to_day(found, rows, classifier, include_patient=include_patient),
+            lang=lang or default_language(),
+            has_pictures=pictures,
+        )
+        if pictures:
+            write_pictures(day, folder)
         write_report(day, folder)
         if not quiet:
             typer.echo("\n".join(summarise(day, folder)))

@@ -38,7 +38,10 @@ def write_pictures(day: ScreenedDay, folder: Path) -> int:
             if old.name not in named:
                 old.unlink()
         for name, row in named.items():
-            (place / name).write_bytes(_to_png(row.heat))
+            # Whole or not at all: a viewer may be looking through the folder.
+            unfinished = place / f".{name}.part"
+            unfinished.write_bytes(_to_png(row.heat))
+            unfinished.replace(place / name)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ReportError(
