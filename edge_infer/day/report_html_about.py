@@ -87,11 +87,11 @@ _ABOUT = """\
 <p>{made} {about.hash} <code>{sha256}</code></p>
 <p>{intended} {children}</p>
 <h3>{about.thresholds}</h3>
-<div class="wide"><table class="thresholds">
+<table class="thresholds">
 <thead><tr>{heads}</tr></thead>
 <tbody>
 {thresholds}</tbody>
-</table></div>
+</table>
 {populations}{uncertain}<p>{about.scores}</p>
 <p>{about.other_machines}</p>
 <p>{about.heat}</p>

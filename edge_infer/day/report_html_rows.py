@@ -89,8 +89,9 @@ def _picture(film: RankedFilm, day: ScreenedDay, words: PageWords) -> str:
 
 
 def _image(jpeg: bytes, alt: str) -> str:
+    # Not loading="lazy": Chromium prints a picture that was never scrolled to as a black square.
     data = base64.b64encode(jpeg).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{alt}" loading="lazy" decoding="async">'
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{alt}" decoding="async">'
 
 
 def _film(row: WorklistRow, include_patient: bool) -> str:
