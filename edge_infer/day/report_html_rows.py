@@ -81,17 +81,21 @@ def _picture(film: RankedFilm, day: ScreenedDay, words: PageWords) -> str:
         rank=film.rank,
         show=words.show_heat.format(rank=film.rank),
         thumbnail=thumbnail,
-        heat=_image(row.heat, words.heat_picture.format(rank=film.rank)),
+        # Lazy, as it shows on request only. The thumbnails are not: Chromium prints a lazy picture
+        # that was never scrolled to as a black square.
+        heat=_image(row.heat, words.heat_picture.format(rank=film.rank), loading="lazy"),
         caption=words.heat_caption.format(name=name),
         scale=words.heat_scale,
         link=link,
     )
 
 
-def _image(jpeg: bytes, alt: str) -> str:
-    # Not loading="lazy": Chromium prints a picture that was never scrolled to as a black square.
+def _image(jpeg: bytes, alt: str, *, loading: str = "eager") -> str:
     data = base64.b64encode(jpeg).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{alt}" decoding="async">'
+    return (
+        f'<img src="data:image/jpeg;base64,{data}" alt="{alt}" loading="{loading}" '
+        'decoding="async">'
+    )
 
 
 def _film(row: WorklistRow, include_patient: bool) -> str:
