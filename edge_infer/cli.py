@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from edge_infer.day.language import Lang, default_language
 from edge_infer.errors import CxrError, ModelError, ReportError
 from edge_infer.machine import MOST_WORKERS, default_workers
 from edge_infer.native_code import limit_threads
@@ -79,6 +80,16 @@ def infer(
             "--full-decode", help="Read every pixel: the slow, exact path, to compare with."
         ),
     ] = False,
+    lang: Annotated[
+        Lang | None,
+        typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
+    ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Also write each film's heat map as a PNG, in DIR/pictures."
+        ),
+    ] = False,
     watch: Annotated[
         bool,
         typer.Option(
@@ -137,6 +148,8 @@ def infer(
                 file_timeout_s=file_timeout,
                 include_patient=include_patient,
                 full_decode=full_decode,
+                lang=lang or default_language(),
+                with_pictures=pictures,
             )
             run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet)
             if watch:

@@ -29,7 +29,9 @@ from edge_infer.day.audit_trail import append_lines, describe_decision
 from edge_infer.day.day_files import CheckedFile, SeenFile, SeenFiles, StoredFile, name_rows
 from edge_infer.day.day_rows import DayRow, RowMaker
 from edge_infer.day.film_record import ScoredFilm
+from edge_infer.day.language import Lang
 from edge_infer.day.picture_spool import PictureSpool
+from edge_infer.day.pictures import write_pictures
 from edge_infer.day.report import check_writable, remove_leftovers, write_report
 from edge_infer.day.store import DayStore
 from edge_infer.day.worklist import ScreenedDay, in_order
@@ -61,6 +63,10 @@ class DaySettings:
     file_timeout_s: float = 30.0
     include_patient: bool = False
     full_decode: bool = False
+    lang: Lang = Lang.EN
+    """Of the page."""
+    with_pictures: bool = False
+    """Whether the heat maps are written as files too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +187,13 @@ class KeptDay:
             package_version=self._settings.package_version,
             generated_at=datetime.now().astimezone(),
             include_patient=self._settings.include_patient,
+            lang=self._settings.lang,
+            has_pictures=self._settings.with_pictures,
         )
         self._store.require_ownership()
         self._audit(rows)
+        if day.has_pictures:
+            write_pictures(day, self.folder)
         csv = write_report(day, self.folder)
         is_final = all(one.row.reason_code is not ReasonCode.ARRIVING for one in rows)
         if day.is_complete and is_final:

@@ -232,6 +232,7 @@ def _to_row(shown: str, film: ScoredFilm, card: ModelCard) -> WorklistRow:
         card,
         study=film.study,
         thumbnail=film.thumbnail,
+        cam=film.cam,
     )
 
 

@@ -65,6 +65,27 @@ def draw_phantom(rng: np.random.Generator, *, height: int, width: int, finding: 
     return canvas.expose(picture)
 
 
+def outline_thorax(seed: int, *, height: int, width: int) -> NDArray[np.bool_]:
+    """Return [height, width], true from the apices to the diaphragm, heart and spine included.
+
+    It fits the phantom that `draw_phantom` draws first with `np.random.default_rng(seed)`.
+    """
+    canvas = _Canvas(np.random.default_rng(seed), height, width)
+    both = np.maximum(canvas.fill(RIGHT_LUNG, 0.001), canvas.fill(LEFT_LUNG, 0.001)) > 0.5
+    hull = cv2.convexHull(np.argwhere(both)[:, ::-1].astype(np.int32))
+    inside = np.zeros((height, width), np.uint8)
+    cv2.fillConvexPoly(inside, hull, 1)
+    return inside.astype(bool)
+
+
+def outline_lungs(seed: int, *, height: int, width: int) -> NDArray[np.bool_]:
+    """Return [height, width], true in the lungs of the same phantom as `outline_thorax`."""
+    canvas = _Canvas(np.random.default_rng(seed), height, width)
+    heart = canvas.fill(HEART, 0.001)
+    lungs = np.maximum(canvas.fill(RIGHT_LUNG, 0.001), canvas.fill(LEFT_LUNG, 0.001))
+    return np.asarray((lungs > 0.5) & (heart < 0.5))
+
+
 class _Canvas:
     """Shapes of the frame as pictures, all slightly moved and scaled for this one patient."""
 

@@ -67,7 +67,10 @@ class RowMaker:
                 self._card,
                 study=outcome.study,
                 thumbnail=outcome.thumbnail,
+                cam=outcome.cam,
             )
-            kept = self._pictures.keep(bytes(made.thumbnail))
-            self._made[sha256] = replace(made, thumbnail=kept)
+            keep = self._pictures.keep
+            self._made[sha256] = replace(
+                made, thumbnail=keep(bytes(made.thumbnail)), heat=keep(bytes(made.heat))
+            )
         return replace(self._made[sha256], path=shown)

@@ -9,11 +9,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from edge_infer.day.expected_tb import DEFAULT_PREVALENCE
+from edge_infer.day.language import Lang
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
 from edge_infer.model.model_card import CLASSES
 
 if TYPE_CHECKING:
     # Most of them import numpy; a reader of finished rows needs none.
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge_infer.day.picture_spool import SpooledPicture
     from edge_infer.films.study import StudyInfo
     from edge_infer.model.findings import Finding
@@ -68,6 +73,11 @@ class WorklistRow:
     """Its identity is filled only when it was asked for."""
     thumbnail: bytes | SpooledPicture = field(default=b"", repr=False)
     """JPEG of at most 160 pixels a side, got by `bytes()`; empty where the model saw no film."""
+    heat: bytes | SpooledPicture = field(default=b"", repr=False)
+    """The thumbnail with the class activation map over it, JPEG of the same size; empty where no
+    place of the film adds to the score."""
+    heat_class: str = ""
+    """The class whose map `heat` shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +97,12 @@ class ScreenedDay:
     generated_at: datetime
     """Local time, with its zone."""
     include_patient: bool = False
+    lang: Lang = Lang.EN
+    """Of the page; the CSV and the JSON are the same for every language."""
+    prevalence: float = DEFAULT_PREVALENCE
+    """Assumed share of people with tuberculosis among those screened, 0..1."""
+    has_pictures: bool = False
+    """Whether the heat maps lie beside the page as files, to be linked from it."""
 
     @property
     def is_complete(self) -> bool:
@@ -95,16 +111,31 @@ class ScreenedDay:
 
 
 def screened_row(
-    path: str, finding: Finding, card: ModelCard, *, study: StudyInfo, thumbnail: bytes
+    path: str,
+    finding: Finding,
+    card: ModelCard,
+    *,
+    study: StudyInfo,
+    thumbnail: bytes,
+    cam: NDArray[np.float32] | None = None,
 ) -> WorklistRow:
-    """Return the row of a film that the model saw."""
+    """Return the row of a film that the model saw; `cam` [4, h, w] is drawn over its thumbnail."""
+    decision = decide(finding, card)
+    heat, shown_class = b"", ""
+    if cam is not None:
+        from edge_infer.model.heatmap import draw_heat, heat_class
+
+        shown_class = heat_class(finding, is_referred=decision is Decision.REFER_TB)
+        heat = draw_heat(thumbnail, cam, shown_class)
     return WorklistRow(
         path=path,
         status=Status.SCREENED,
         finding=finding,
-        decision=decide(finding, card),
+        decision=decision,
         study=study,
         thumbnail=thumbnail,
+        heat=heat,
+        heat_class=shown_class,
     )
 
 

@@ -67,6 +67,7 @@ def describe_study(elements: DicomElements) -> StudyInfo:
         study_instance_uid=elements.text("StudyInstanceUID", longest=_LONGEST_UID),
         sop_instance_uid=elements.text("SOPInstanceUID", longest=_LONGEST_UID),
         age_years=find_age(elements),
+        has_burned_in_text=elements.text("BurnedInAnnotation").upper() == "YES",
         identity=Identity(
             accession_number=elements.text("AccessionNumber"),
             patient_name=elements.text("PatientName", longest=324),

@@ -33,4 +33,6 @@ class StudyInfo:
     study_instance_uid: str = ""
     sop_instance_uid: str = ""
     age_years: float | None = None
+    has_burned_in_text: bool = False
+    """BurnedInAnnotation (0028,0301) is YES: the picture itself may name the patient."""
     identity: Identity = field(default_factory=Identity, repr=False)

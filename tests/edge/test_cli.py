@@ -362,3 +362,21 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert "edge_infer.cli" in loaded
     for heavy in ("numpy", "onnxruntime", "cv2", "pydicom", "imagecodecs", "torch", "rich"):
         assert heavy not in loaded
+
+
+def test_the_page_speaks_korean_and_the_lists_do_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films, english, korean = tmp_path / "films", tmp_path / "en", tmp_path / "ko"
+    films.mkdir()
+    (films / "a.png").write_bytes(png(1))
+    (films / "b.png").write_bytes(b"")
+    for lang, out in (("en", english), ("ko", korean)):
+        arguments = (films, "--out", out, "--model", TINY, "--workers", "1", "--quiet")
+        assert run(capsys, *arguments, "--lang", lang, "--pictures").code == 4
+    assert '<html lang="ko">' in (korean / "report.html").read_text("utf-8")
+    assert "파일이 비어 있습니다." in (korean / "report.html").read_text("utf-8")
+    assert '<html lang="en">' in (english / "report.html").read_text("utf-8")
+    assert (korean / "worklist.csv").read_bytes() == (english / "worklist.csv").read_bytes()
+    (picture,) = (korean / "pictures").iterdir()
+    assert f'href="pictures/{picture.name}"' in (korean / "report.html").read_text("utf-8")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_infer import screen as screen_module
-from edge_infer.day.worklist import Status, WorklistRow
+from edge_infer.day.worklist import Decision, Status, WorklistRow
 from edge_infer.errors import ImageError, ModelError, ReasonCode, UnreadableImage
 from edge_infer.films.find_images import FoundImage, find_images
 from edge_infer.films.isolation import start_workers
@@ -23,6 +23,7 @@ from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_file import load_model_file, with_card
 from edge_infer.screen import PreparedFilm, open_model, prepare_film, screen
 from tests.edge.day.made_day import TINY
+from tests.edge.day.made_heat import redness
 from tests.edge.films.dicom_factory import bands, make_dicom
 from tests.edge.made_films import PATIENT, png
 
@@ -189,3 +190,18 @@ def test_a_thumbnail_is_at_most_160_pixels(tmp_path: Path) -> None:
 def test_a_pc_that_computes_other_scores_must_not_screen(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"other scores on this PC .* off by 0\.5"):
         open_model(spoiled_model(tmp_path))
+
+
+def test_a_row_shows_where_its_score_comes_from(tmp_path: Path, tiny: Classifier) -> None:
+    """The tiny model scores brightness as tuberculosis: the bright half is drawn red."""
+    pixels = np.full((140, 140), 40, np.uint8)
+    pixels[:90] = 250
+    encoded, data = cv2.imencode(".png", pixels)
+    assert encoded
+    (tmp_path / "a.png").write_bytes(data.tobytes())
+    (row,) = screen_here(tmp_path, tiny)
+    assert row.decision is Decision.REFER_TB and row.heat_class == "tuberculosis"
+    red = redness(row.heat)
+    assert red.shape == (64, 64), "as the thumbnail, here no larger than the network's input"
+    assert red[:36].mean() > 60
+    assert abs(red[48:].mean()) < 5

@@ -91,3 +91,13 @@ def test_long_values_are_cut_and_control_characters_dropped(tmp_path: Path) -> N
 )
 def test_pixel_aspect(elements: dict[str, Any], aspect: float, tmp_path: Path) -> None:
     assert read_dicom(write_dicom(tmp_path, PIXELS, **elements)).pixel_aspect == aspect
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("YES", True), ("yes ", True), ("NO", False), ("", False), (None, False)],
+)
+def test_burned_in_text_is_told(tmp_path: Path, value: str | None, expected: bool) -> None:
+    elements = {} if value is None else {"BurnedInAnnotation": value}
+    study = read_dicom(write_dicom(tmp_path, PIXELS, **elements)).study
+    assert study.has_burned_in_text is expected

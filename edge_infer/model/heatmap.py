@@ -1,0 +1,83 @@
+"""Where in the film a class's score comes from, drawn over the thumbnail; no second pass.
+
+The logit of a class is the mean of its class activation map plus a bias, so the map says exactly
+how much each of its (7 x 7) places adds. It says nothing about what is there: a network that looks
+at a marker or a border shows that too, which is what the picture is for.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.model.findings import Finding
+from edge_infer.model.model_card import CLASSES
+
+_WEAK: Final = np.array((60, 190, 255), np.float32)
+_STRONG: Final = np.array((30, 40, 225), np.float32)
+"""Amber and red, in OpenCV's order blue, green, red: told apart by brightness alone too."""
+_MOST_OPAQUE = 0.62
+"""The anatomy stays visible below the strongest colour."""
+_JPEG_QUALITY = 80
+
+
+def heat_class(finding: Finding, *, is_referred: bool) -> str:
+    """Name the class whose map is shown.
+
+    Tuberculosis for a film that is referred for it, otherwise the likeliest class but normal (of
+    equal ones the first in CLASSES): a map of `normal` would mark what is unremarkable.
+    """
+    if is_referred:
+        return "tuberculosis"
+    units = dict(zip(CLASSES, finding.units, strict=True))
+    del units["normal"]
+    return max(units, key=lambda name: units[name])
+
+
+def spread_heat(cam: NDArray[np.float32], class_name: str) -> NDArray[np.float32]:
+    """Return [h, w], 0..1: where the map of this class is positive, over its largest place.
+
+    `cam` is [4, h, w] in order of CLASSES. All zero where no place adds to the score.
+    """
+    positive = np.maximum(cam[CLASSES.index(class_name)], 0)
+    largest = float(positive.max())
+    if not np.isfinite(largest) or largest <= 0:
+        return np.zeros(positive.shape, np.float32)
+    return np.asarray(positive / largest, dtype=np.float32)
+
+
+def draw_heat(thumbnail: bytes, cam: NDArray[np.float32], class_name: str) -> bytes:
+    """Return the thumbnail with the map of one class over it, as JPEG of the same size.
+
+    `thumbnail` is a JPEG of the whole film, `cam` [4, h, w] covers the whole film too, whatever the
+    proportions. Colours are relative to the film's own strongest place. Empty where there is no
+    thumbnail, or where no place of the film adds to the score.
+    """
+    heat = spread_heat(cam, class_name)
+    if not thumbnail or not heat.any():
+        return b""
+    import cv2
+
+    grey = cv2.imdecode(np.frombuffer(thumbnail, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        return b""
+    # Cubic: linear shows the 7 x 7 places as diamonds. It overshoots, so it is cut to 0..1.
+    smooth = cv2.resize(heat, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    strength = np.clip(smooth * 255, 0, 255).astype(np.uint8)
+    picture = _blends()[strength, grey]
+    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    assert encoded, "JPEG encoding of a small picture cannot fail"
+    return jpeg.tobytes()
+
+
+@cache
+def _blends() -> NDArray[np.uint8]:
+    """Return [strength, grey, blue-green-red], uint8: looking up is a third of the arithmetic."""
+    share = np.linspace(0, 1, 256, dtype=np.float32)[:, None, None]
+    grey = np.arange(256, dtype=np.float32)[None, :, None]
+    colour = _WEAK + (_STRONG - _WEAK) * share
+    opacity = _MOST_OPAQUE * share
+    return np.asarray((grey * (1 - opacity) + colour * opacity).round(), dtype=np.uint8)
