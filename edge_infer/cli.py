@@ -15,15 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_infer.errors import CxrError, ModelError, ReportError
+from edge_infer.errors import CxrError, ModelError, ReportError, SiteError
 from edge_infer.terminal import Progress, printable, summarise
 
 if TYPE_CHECKING:
+    from edge_infer.day.site import Site
     from edge_infer.day.worklist import ScreenedDay, WorklistRow
     from edge_infer.films.find_images import FoundImages
     from edge_infer.model.classifier import Classifier
 
-EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, 3), (ReportError, 6))
+EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
+    (ModelError, 3),
+    (SiteError, 3),
+    (ReportError, 6),
+)
 USAGE, INTERRUPTED = 2, 130
 _MOST_WORKERS = 4
 """Four decoders keep the one network busy, and each takes some 100 MB."""
@@ -52,6 +57,10 @@ def infer(
     ] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
+    ] = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
     ] = None,
     workers: Annotated[
         int | None,
@@ -85,18 +94,17 @@ def infer(
     with _exit_when_interrupted():
         from edge_infer.day.report import check_writable, write_report
         from edge_infer.day.worklist import exit_code
-        from edge_infer.screen import open_model
 
         folder = _choose_folder(inputs, out)
         found = _find(inputs)
         with Progress(len(found.images), is_shown=not quiet and sys.stderr.isatty()) as progress:
             progress.say("Checking the model ...")
-            classifier = open_model(model)
+            classifier, site_file = _open_model(model, site)
             check_writable(folder)
             rows = _screen_until_interrupted(
                 found, classifier, progress, workers=workers, include_patient=include_patient
             )
-        day = _to_day(found, rows, classifier, include_patient=include_patient)
+        day = _to_day(found, rows, classifier, site_file, include_patient=include_patient)
         write_report(day, folder)
         if not quiet:
             typer.echo("\n".join(summarise(day, folder)))
@@ -189,6 +197,19 @@ def _find(inputs: Sequence[Path]) -> FoundImages:
     return found
 
 
+def _open_model(model: Path | None, site: Path | None) -> tuple[Classifier, Site | None]:
+    """Open the model, its card with the site's TB threshold where a site file is named."""
+    from edge_infer.screen import open_model
+
+    classifier = open_model(model)
+    if site is None:
+        return classifier, None
+    from edge_infer.day.site import load_site
+
+    chosen = load_site(site, classifier.card, classifier.sha256)
+    return classifier.with_card(chosen.apply(classifier.card)), chosen
+
+
 def _screen_until_interrupted(
     found: FoundImages,
     classifier: Classifier,
@@ -223,6 +244,7 @@ def _to_day(
     found: FoundImages,
     rows: Sequence[WorklistRow],
     classifier: Classifier,
+    site: Site | None,
     *,
     include_patient: bool,
 ) -> ScreenedDay:
@@ -238,6 +260,7 @@ def _to_day(
         package_version=_package_version(),
         generated_at=datetime.now().astimezone(),
         include_patient=include_patient,
+        site=site,
     )
 
 

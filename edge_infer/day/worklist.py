@@ -13,7 +13,9 @@ from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
 from edge_infer.model.model_card import CLASSES
 
 if TYPE_CHECKING:
-    # The first two import numpy; a reader of finished rows needs neither.
+    from edge_infer.day.site import Site
+
+    # The next two import numpy; a reader of finished rows needs neither.
     from edge_infer.films.study import StudyInfo
     from edge_infer.model.findings import Finding
     from edge_infer.model.model_card import ModelCard, UncertainBand
@@ -86,6 +88,8 @@ class ScreenedDay:
     generated_at: datetime
     """Local time, with its zone."""
     include_patient: bool = False
+    site: Site | None = None
+    """The site file whose TB threshold `card` holds already."""
 
     @property
     def is_complete(self) -> bool:

@@ -51,6 +51,10 @@ class Classifier:
         _check_graph(session, file.card, path)
         return cls(session, file.card, file.sha256)
 
+    def with_card(self, card: ModelCard) -> Classifier:
+        """Return the same network under another card, such as one with a clinic's threshold."""
+        return Classifier(self._session, card, self.sha256)
+
     def run(self, images: NDArray[np.uint8]) -> ModelOutput:
         """Run the network on uint8 [N, 1, height, width].
 
