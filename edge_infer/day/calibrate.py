@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +75,8 @@ class Calibration:
     chosen: ThresholdRow | None
     """None without a film with TB."""
     rows: tuple[ThresholdRow, ...]
-    """By threshold, ascending; the chosen one and the one in use are among them."""
+    """By threshold, ascending: of thresholds that decide alike the highest, and the chosen one and
+    the one in use."""
     labelled_referred: tuple[int, int]
     """(labelled, all) of the screened films that the worklists refer."""
     labelled_passed: tuple[int, int]
@@ -102,6 +103,14 @@ class Calibration:
         """Whether films not referred are labelled less than half as often as the referred."""
         (labelled_r, referred), (labelled_p, passed) = self.labelled_referred, self.labelled_passed
         return referred > 0 and passed > 0 and labelled_p * referred < UNEVEN * labelled_r * passed
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether the choice may refer films without TB as often as those with it."""
+        row = self.chosen
+        if row is None or row.sensitivity is None or row.specificity is None:
+            return False
+        return row.sensitivity.value + row.specificity.low <= 1
 
     @property
     def can_be_used(self) -> bool:
@@ -131,7 +140,8 @@ def calibrate(
     chosen = choose_tenths(positives, target) if positives else None
     shown = {*_ROUND_TENTHS, LAST_TENTHS}
     shown |= {choose_tenths(positives, share) for share in _SENSITIVITIES if positives}
-    shown |= {tenths for tenths in (chosen, in_use) if tenths is not None}
+    kept = {tenths for tenths in (chosen, in_use) if tenths is not None}
+    rows = [count_at(films, tenths, prevalence) for tenths in sorted(shown | kept)]
     known = {id(one.film) for one in films}
     screened = [film for film in listed if film.tb_tenths is not None]
     referred = [film for film in screened if film.was_referred]
@@ -144,10 +154,17 @@ def calibrate(
         by_class=sum(film.has_tb_class for film in positives),
         in_use=in_use,
         chosen=None if chosen is None else count_at(films, chosen, prevalence),
-        rows=tuple(count_at(films, tenths, prevalence) for tenths in sorted(shown)),
+        rows=tuple(_without_repeats(rows, kept)),
         labelled_referred=(sum(id(film) in known for film in referred), len(referred)),
         labelled_passed=(sum(id(film) in known for film in passed), len(passed)),
     )
+
+
+def _without_repeats(rows: Sequence[ThresholdRow], kept: set[int]) -> Iterator[ThresholdRow]:
+    """Yield, of neighbours with the same counts, the highest; those in `kept` always."""
+    for row, above in zip(rows, [*rows[1:], None], strict=True):
+        if above is None or row.tenths in kept or (row.tp, row.fp) != (above.tp, above.fp):
+            yield row
 
 
 def choose_tenths(positives: Sequence[ListedFilm], target: float) -> int:

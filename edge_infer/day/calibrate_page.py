@@ -11,6 +11,7 @@ from edge_infer.day.calibrate_labels import Labelled, LabelledFilm
 from edge_infer.day.calibrate_text import (
     describe_choice,
     describe_films,
+    describe_observed,
     describe_problems,
     describe_rule,
     describe_warnings,
@@ -36,14 +37,13 @@ def render_calibration(
         *describe_rule(calibration),
         *(f"Label file, {sentence}" for sentence in describe_problems(labelled)),
     ]
-    observed = calibration.n_positive / (calibration.n_positive + calibration.n_negative)
     return _PAGE.format(
         site=escape(site.site_id),
         created=escape(site.created),
         sentences="\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences),
         plot=draw_plot(labelled.films, calibration),
         expected=percent(calibration.prevalence),
-        observed=percent(observed),
+        observed=describe_observed(calibration),
         rows="\n".join(
             _table_row(row, is_chosen=row.tenths == chosen, in_use=row.tenths == calibration.in_use)
             for row in reversed(calibration.rows)

@@ -44,15 +44,20 @@ def describe_rule(calibration: Calibration) -> list[str]:
     ]
 
 
+def describe_observed(calibration: Calibration) -> str:
+    """Return the share of TB among the labelled films, as `41.7 %`; there is at least one film."""
+    share = calibration.n_positive / (calibration.n_positive + calibration.n_negative)
+    return f"{100 * share:.1f} %"
+
+
 def describe_choice(calibration: Calibration) -> str:
     """Say which threshold was chosen and why; empty where none could be."""
     row, target = calibration.chosen, percent(calibration.target)
     if row is None or row.sensitivity is None:
         return ""
-    found = row.tp
     return (
-        f"Highest threshold that finds {target} of the {calibration.n_positive} films with TB: "
-        f"{row.threshold:.1f} (finds {found}, {interval(row.sensitivity)} %)."
+        f"Highest threshold that finds at least {target} of the {calibration.n_positive} films "
+        f"with TB: {row.threshold:.1f} (finds {row.tp}, {interval(row.sensitivity)} %)."
     )
 
 
@@ -83,24 +88,30 @@ def describe_obstacles(calibration: Calibration) -> list[str]:
 
 def describe_warnings(calibration: Calibration) -> list[str]:
     """Say what makes the figures doubtful although there may be a site file."""
-    if not calibration.is_uneven or calibration.only_referred_labelled:
-        return []
-    (labelled_r, referred), (labelled_p, passed) = (
-        calibration.labelled_referred,
-        calibration.labelled_passed,
-    )
-    return [
-        f"{labelled_p} of {passed} films not referred have a label, but {labelled_r} of {referred} "
-        "referred ones: films with TB that the model overlooked are missing here, so the "
-        "true sensitivity is lower than the table says."
-    ]
+    warnings = []
+    if calibration.is_uneven and not calibration.only_referred_labelled:
+        (labelled_r, referred), (labelled_p, passed) = (
+            calibration.labelled_referred,
+            calibration.labelled_passed,
+        )
+        warnings.append(
+            f"{labelled_p} of {passed} films not referred have a label, but {labelled_r} of "
+            f"{referred} referred ones: films with TB that the model overlooked are missing here, "
+            "so the true sensitivity is lower than the table says."
+        )
+    if calibration.is_chance:
+        warnings.append(
+            "At this threshold films without TB may be referred as often as films with it: the "
+            "model does not tell them apart on your films, so do not rely on it."
+        )
+    return warnings
 
 
 def table_lines(calibration: Calibration) -> Iterator[str]:
     """Yield the table for a terminal of 80 columns, in three parts, thresholds from high to low."""
     rows = list(reversed(calibration.rows))
     yield "At or"
-    yield f"above      TP    FP    FN    TN  {'sensitivity %':19}  {'specificity %':19}"
+    yield f"above      TP    FP    FN    TN  {'sensitivity %':19}  specificity %"
     for row in rows:
         yield (
             f"{row.threshold:5.1f}{_mark(row, calibration)}{row.tp:6}{row.fp:6}{row.fn:6}"
@@ -108,11 +119,8 @@ def table_lines(calibration: Calibration) -> Iterator[str]:
         ).rstrip()
     share = percent(calibration.prevalence)
     yield from _yields(f"If {share} of the patients have TB:", rows, calibration, expected=True)
-    total = calibration.n_positive + calibration.n_negative
-    observed = percent(calibration.n_positive / total) if total else UNKNOWN
-    yield from _yields(
-        f"As observed, {observed} of these films with TB:", rows, calibration, expected=False
-    )
+    observed = describe_observed(calibration)
+    yield from _yields(f"As observed, {observed} with TB:", rows, calibration, expected=False)
     yield "* chosen   = in use when the films were screened"
 
 
@@ -125,8 +133,8 @@ def interval(estimate: Interval | None, *, scale: int = 100) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as `95 %`, with a decimal only where it has one."""
-    return f"{round(100 * share, 2):g} %"
+    """Return a share that somebody stated as `95 %`, with decimals only where it has some."""
+    return f"{100 * share:.6g} %"
 
 
 def _yields(
@@ -134,7 +142,7 @@ def _yields(
 ) -> Iterator[str]:
     yield ""
     yield title
-    yield f"above   {'PPV %':18}  {'NPV %':20}  {'referred of 1,000':22}".rstrip()
+    yield f"above   {'PPV %':18}  {'NPV %':20}  referred of 1,000"
     for row in rows:
         gives: Yield = row.expected if expected else row.observed
         yield (
