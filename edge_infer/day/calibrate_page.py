@@ -179,7 +179,7 @@ _PAGE = """\
 @media (prefers-color-scheme: dark) {{ :root {{ --ink: #e6eaef; --paper: #14181d;
  --rule: #3b4550; --se: #ff8a80; --sp: #82b6f5; --pick: #4a3d12; }} }}
 body {{ font: 15px/1.5 system-ui, "Malgun Gothic", sans-serif; color: var(--ink);
- background: var(--paper); max-width: 75rem; margin: 1.5rem auto; padding: 0 1rem; }}
+ background: var(--paper); max-width: 84rem; margin: 1.5rem auto; padding: 0 1rem; }}
 p {{ max-width: 45rem; }}
 svg {{ width: 100%; max-width: 45rem; font-size: 12px; fill: var(--ink); }}
 .grid {{ stroke: var(--rule); }}
@@ -196,6 +196,7 @@ svg {{ width: 100%; max-width: 45rem; font-size: 12px; fill: var(--ink); }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }}
 th, td {{ padding: .2rem .5rem; border-bottom: 1px solid var(--rule); text-align: right;
  white-space: nowrap; }}
+thead th[colspan] {{ text-align: center; }}
 tr.chosen {{ background: var(--pick); }}
 code {{ overflow-wrap: anywhere; }}
 @media print {{ @page {{ size: A4 landscape; }} table {{ font-size: 7.5pt; }} }}
