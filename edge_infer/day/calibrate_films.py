@@ -128,8 +128,10 @@ def _read_csv(path: Path, model_file: Path | None) -> tuple[list[ListedFilm], Li
     names = {(row["model_name"], row["model_version"]) for _, row in table.rows}
     if len(names) != 1:
         raise SiteError(f"{path} must hold rows of one model, and holds those of {len(names)}.")
-    beside = path.with_suffix(".json")
-    if beside.is_file():
+    # Excel holding the first name open leaves a CSV of a second name beside the same JSON.
+    places = path.with_suffix(".json"), path.with_name(JSON_NAME)
+    beside = next(filter(Path.is_file, places), None)
+    if beside is not None:
         exact, listed = _read_json(beside)
         if sorted(map(_facts, exact)) != sorted(map(_facts, films)):
             raise SiteError(f"{path} and {beside.name} beside it differ: give the .json instead.")
