@@ -10,7 +10,7 @@ rem The whole command line, not %1: Explorer quotes names with spaces, but not t
 set films=%*
 if not defined films goto usage
 set "films=%films:"=%"
-if "%films:~-1%"=="\" set "films=%films:~0,-1%"
+if "%films:~-1%."=="\." set "films=%films:~0,-1%"
 if "%films:~1%"==":" goto drive
 if not exist "%films%" goto missing
 for %%F in ("%films%") do set "parent=%%~dpF"
@@ -33,7 +33,7 @@ rem 0: all screened; 4: some films were not, the page says which and why.
 if "%code%"=="0" goto open
 if "%code%"=="4" goto open
 echo.
-echo Nothing new was written (code %code%): the line above says why.
+echo Stopped with code %code%: the lines above say why.
 goto end
 
 :open
