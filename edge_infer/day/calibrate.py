@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -141,7 +142,7 @@ def calibrate(
     shown = {*_ROUND_TENTHS, LAST_TENTHS}
     shown |= {choose_tenths(positives, share) for share in _SENSITIVITIES if positives}
     kept = {tenths for tenths in (chosen, in_use) if tenths is not None}
-    rows = [count_at(films, tenths, prevalence) for tenths in sorted(shown | kept)]
+    rows = count_at(films, sorted(shown | kept), prevalence)
     known = {id(one.film) for one in films}
     screened = [film for film in listed if film.tb_tenths is not None]
     referred = [film for film in screened if film.was_referred]
@@ -153,7 +154,7 @@ def calibrate(
         n_negative=len(films) - len(positives),
         by_class=sum(film.has_tb_class for film in positives),
         in_use=in_use,
-        chosen=None if chosen is None else count_at(films, chosen, prevalence),
+        chosen=None if chosen is None else count_at(films, [chosen], prevalence)[0],
         rows=tuple(_without_repeats(rows, kept)),
         labelled_referred=(sum(id(film) in known for film in referred), len(referred)),
         labelled_passed=(sum(id(film) in known for film in passed), len(passed)),
@@ -178,23 +179,41 @@ def choose_tenths(positives: Sequence[ListedFilm], target: float) -> int:
     return effective[max(hits_needed(len(positives), target), 1) - 1]
 
 
-def count_at(films: Sequence[LabelledFilm], tenths: int, prevalence: float) -> ThresholdRow:
-    """Count the films at one threshold; every figure with its 95 % interval."""
-    called = [(one.has_tb, _is_referred(one.film, tenths)) for one in films]
-    tp, fp = called.count((True, True)), called.count((False, True))
-    fn, tn = called.count((True, False)), called.count((False, False))
+def count_at(
+    films: Sequence[LabelledFilm], thresholds: Iterable[int], prevalence: float
+) -> list[ThresholdRow]:
+    """Count the films at each threshold in tenths; every figure with its 95 % interval."""
+    positives = sorted(_effective_tenths(one.film) for one in films if one.has_tb)
+    negatives = sorted(_effective_tenths(one.film) for one in films if not one.has_tb)
+    return [
+        _row(
+            tenths,
+            tp=_count_referred(positives, tenths),
+            n_positive=len(positives),
+            fp=_count_referred(negatives, tenths),
+            n_negative=len(negatives),
+            prevalence=prevalence,
+        )
+        for tenths in thresholds
+    ]
+
+
+def _row(
+    tenths: int, *, tp: int, n_positive: int, fp: int, n_negative: int, prevalence: float
+) -> ThresholdRow:
+    fn, tn = n_positive - tp, n_negative - fp
     return ThresholdRow(
         tenths=tenths,
         tp=tp,
         fp=fp,
         fn=fn,
         tn=tn,
-        sensitivity=wilson_interval(tp, tp + fn),
-        specificity=wilson_interval(tn, tn + fp),
+        sensitivity=wilson_interval(tp, n_positive),
+        specificity=wilson_interval(tn, n_negative),
         observed=Yield(
             ppv=wilson_interval(tp, tp + fp),
             npv=wilson_interval(tn, tn + fn),
-            referred=wilson_interval(tp + fp, len(films)),
+            referred=wilson_interval(tp + fp, n_positive + n_negative),
         ),
         expected=_expect(tp, fp, fn, tn, prevalence),
     )
@@ -209,10 +228,9 @@ def _expect(tp: int, fp: int, fn: int, tn: int, prevalence: float) -> Yield:
     return Yield(ppv=ppv, npv=npv, referred=referred)
 
 
-def _is_referred(film: ListedFilm, tenths: int) -> bool:
-    """Decide as `worklist.decide` does."""
-    assert film.tb_tenths is not None, "only screened films are labelled"
-    return film.has_tb_class or film.tb_tenths >= tenths
+def _count_referred(ascending: Sequence[int], tenths: int) -> int:
+    """Count the effective scores that reach a threshold, as `worklist.decide` does."""
+    return len(ascending) - bisect_left(ascending, min(tenths, LAST_TENTHS))
 
 
 def _effective_tenths(film: ListedFilm) -> int:

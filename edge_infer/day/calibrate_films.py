@@ -17,6 +17,15 @@ from edge_infer.model.model_card import CLASSES
 from edge_infer.model.model_file import load_model_file
 
 _NEEDED = ("path", "status", "tb_score", "prediction", "model_name", "model_version")
+_IMPOSSIBLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+"""What reading a JSON of another shape raises."""
 _PROBABILITIES = tuple(f"p_{name}" for name in CLASSES)
 
 
@@ -108,7 +117,7 @@ def _read_json(path: Path) -> tuple[list[ListedFilm], ListedModel]:
             refer_tenths=None if threshold is None else round(float(threshold) * 10),
         )
         films = [_film(row, path) for row in plain["rows"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except _IMPOSSIBLE as error:
         raise SiteError(
             f"{path} is not a worklist that cxr-infer wrote, or it is damaged: screen the films "
             "again."
@@ -120,7 +129,7 @@ def _read_csv(path: Path, model_file: Path | None) -> tuple[list[ListedFilm], Li
     table = parse_table(read_bytes(path), path, _NEEDED)
     try:
         films = [_film(row, path) for _, row in table.rows]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SiteError(
             f"{path} is not a worklist that cxr-infer wrote, or it was changed: give the "
             f"{JSON_NAME} beside it instead."

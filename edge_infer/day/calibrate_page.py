@@ -55,7 +55,7 @@ def render_calibration(
 
 def draw_plot(films: Sequence[LabelledFilm], calibration: Calibration) -> str:
     """Draw sensitivity and specificity over every threshold from 0 to 50.1, with their bands."""
-    rows = [count_at(films, tenths, calibration.prevalence) for tenths in range(LAST_TENTHS + 1)]
+    rows = count_at(films, range(LAST_TENTHS + 1), calibration.prevalence)
     curves = "".join(
         _curve(name, [(row.tenths, read(row)) for row in rows]) for name, read in _CURVES.items()
     )

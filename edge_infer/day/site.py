@@ -112,6 +112,7 @@ def _parse(path: Path) -> Site:
     is_possible = (
         len(site.tb_score) == HISTOGRAM_BINS
         and min(site.tb_score) >= 0
+        and re.fullmatch(r"\d{4}-\d\d-\d\d", site.created)
         and 0 <= site.threshold <= 100
         and abs(site.threshold * 10 - round(site.threshold * 10)) < 1e-6
     )

@@ -16,6 +16,8 @@ from edge_infer.day.calibrate import (
 from edge_infer.day.calibrate_films import ListedFilm
 from edge_infer.day.calibrate_labels import Labelled, LabelledFilm
 from edge_infer.day.calibrate_text import describe_obstacles, describe_warnings, table_lines
+from edge_infer.day.worklist import Decision, decide
+from tests.edge.day.made_day import make_card, make_finding
 from tests.edge.day.made_labels import labelled, listed
 
 
@@ -34,7 +36,7 @@ def calibrate_films(
 def test_a_row_of_the_table_by_hand() -> None:
     """At 30.0: two of four with TB found, one of them by its class; one of five called in vain."""
     films = labelled([300, 299, 10], [0, 5, 100, 299, 300], by_class=[5])
-    row = count_at(films, 300, 0.01)
+    (row,) = count_at(films, [300], 0.01)
     assert (row.tp, row.fp, row.fn, row.tn) == (2, 1, 2, 4)
     assert row.sensitivity is not None and row.specificity is not None
     assert (row.sensitivity.value, row.specificity.value) == (0.5, 0.8)
@@ -52,9 +54,9 @@ def test_a_row_of_the_table_by_hand() -> None:
 
 def test_a_film_of_the_tb_class_is_referred_at_any_threshold() -> None:
     films = labelled([], [0], by_class=[5])
-    assert count_at(films, LAST_TENTHS, 0.01).tp == 1
+    assert count_at(films, [LAST_TENTHS], 0.01)[0].tp == 1
     # The score alone would miss it: 0.5 points.
-    assert count_at(labelled([5], [0]), LAST_TENTHS, 0.01).tp == 0
+    assert count_at(labelled([5], [0]), [LAST_TENTHS], 0.01)[0].tp == 0
 
 
 def test_the_highest_threshold_that_reaches_the_target_is_chosen() -> None:
@@ -69,7 +71,7 @@ def test_films_of_one_score_are_referred_together() -> None:
     scores = [listed(str(i), t) for i, t in enumerate([300, 200, 200, 200])]
     assert choose_tenths(scores, 0.5) == 200
     films = [LabelledFilm(film=film, has_tb=True) for film in scores]
-    assert count_at(films, 200, 0.01).tp == 4 and count_at(films, 201, 0.01).tp == 1
+    assert [row.tp for row in count_at(films, [200, 201], 0.01)] == [4, 1]
 
 
 def test_no_threshold_beyond_the_last_that_matters_is_chosen() -> None:
@@ -94,9 +96,9 @@ def test_the_chosen_threshold_reaches_the_target_and_the_next_does_not(
         for i, score in enumerate(scores)
     ]
     chosen = choose_tenths([one.film for one in films], target)
-    assert count_at(films, chosen, 0.01).tp / len(films) >= target - 1e-9
+    assert count_at(films, [chosen], 0.01)[0].tp / len(films) >= target - 1e-9
     if chosen < LAST_TENTHS:
-        assert count_at(films, chosen + 1, 0.01).tp / len(films) < target
+        assert count_at(films, [chosen + 1], 0.01)[0].tp / len(films) < target
 
 
 def test_the_table_holds_the_choice_and_the_threshold_in_use_and_no_repeats() -> None:
@@ -148,3 +150,19 @@ def test_a_threshold_no_better_than_chance_is_warned_of() -> None:
     same = calibrate_films(labelled([100] * 50, [100] * 50))
     assert same.can_be_used and same.is_chance
     assert "does not tell them apart" in describe_warnings(same)[0]
+
+
+@given(st.lists(st.tuples(tenths, st.booleans(), st.booleans()), max_size=20), tenths)
+def test_films_are_counted_as_the_worklist_decides(
+    drawn: list[tuple[int, bool, bool]], threshold: int
+) -> None:
+    films, referred = [], 0
+    for number, (score, has_class, has_tb) in enumerate(drawn):
+        is_class = has_class or score > 500  # half of the probability and more is its class
+        prediction = "tuberculosis" if is_class else "normal"
+        decision = decide(make_finding(prediction, tb_tenths=score), make_card(threshold / 10))
+        referred += decision is Decision.REFER_TB
+        film = listed(str(number), score, has_tb_class=is_class)
+        films.append(LabelledFilm(film=film, has_tb=has_tb))
+    (row,) = count_at(films, [threshold], 0.01)
+    assert row.tp + row.fp == referred

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_infer.day.calibrate_films import ListedFilm, read_worklists
 from edge_infer.day.calibrate_labels import Labelled, Problem, match_labels, read_labels
@@ -145,6 +149,42 @@ def test_a_file_that_is_no_label_file_is_one_sentence(
         (tmp_path / "labels.csv").write_bytes(content)
     with pytest.raises(SiteError, match=sentence):
         read_labels(tmp_path / "labels.csv")
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(str.encode)))
+def test_any_bytes_are_labels_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    place = tmp_path_factory.getbasetemp() / "any.csv"
+    for content in (data, b"path,tb\n" + data):
+        place.write_bytes(content)
+        with contextlib.suppress(SiteError):
+            labels = read_labels(place)
+            assert labels.rows and match_labels(FILMS, labels).n_rows <= len(labels.rows)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.just(10**400),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["model", "rows", "name", "tb_score", "status"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(json_values)
+def test_any_json_is_a_worklist_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, value: object
+) -> None:
+    place = tmp_path_factory.getbasetemp() / "any.json"
+    model = {"name": "m", "version": "1", "sha256": "0"}
+    row = {"path": "a", "status": "screened", "prediction": "normal", "tb_score": value}
+    for content in (value, {"model": value, "rows": []}, {"model": model, "rows": [row]}):
+        place.write_text(json.dumps(content), encoding="utf-8")
+        with contextlib.suppress(SiteError):
+            films = read_worklists([place]).films
+            assert all(0 <= (film.tb_tenths or 0) <= 1000 for film in films)
 
 
 ROWS = [
