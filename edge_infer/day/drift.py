@@ -62,10 +62,10 @@ class Drift:
         if not self.is_shifted:
             return ""
         return (
-            f"Today's TB scores are not spread like those of {self.reference} (stability index "
-            f"{self.psi:.2f}, p < {LARGEST_P}, {self.films} films): an unusual mix of patients "
-            "does this, and so does a changed machine, export or window, so look at a few films "
-            "and do not rely on the threshold until you know why."
+            f"Today's TB scores are not spread like those of {self.reference} ({self.films} "
+            f"films, stability index {self.psi:.2f}): an unusual mix of patients does this, and so "
+            "does a changed machine, export or window, so look at a few films and do not rely on "
+            "the threshold until you know why."
         )
 
 
