@@ -15,20 +15,27 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from edge_infer.command_paths import choose_folder, find_films
 from edge_infer.day.language import Lang, default_language
-from edge_infer.errors import CxrError, ModelError, ReportError
+from edge_infer.errors import CxrError, ModelError, ReportError, SiteError
 from edge_infer.machine import MOST_WORKERS, default_workers
 from edge_infer.native_code import limit_threads
-from edge_infer.result_folder import choose_folder
 from edge_infer.terminal import Progress, SparseLines, printable, summarise
+from edge_infer.version import package_version
 
 if TYPE_CHECKING:
+    from edge_infer.day.site import Site
     from edge_infer.films.find_images import FoundImages
     from edge_infer.films.isolation import Crew
     from edge_infer.keep_day import DaySettings, WrittenDay
+    from edge_infer.model.model_file import ModelFile
 
 USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
-EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = ((ModelError, UNUSABLE), (ReportError, 6))
+EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
+    (ModelError, UNUSABLE),
+    (SiteError, UNUSABLE),
+    (ReportError, 6),
+)
 
 # No colour is ever written, so NO_COLOR has nothing to switch off (rich would colour the help).
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -36,7 +43,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"cxr-infer {_package_version()}")
+        typer.echo(f"cxr-infer {package_version()}")
         raise typer.Exit
 
 
@@ -55,6 +62,10 @@ def infer(
     ] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
+    ] = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
     ] = None,
     workers: Annotated[
         int | None,
@@ -129,7 +140,7 @@ def infer(
         from edge_infer.films.isolation import start_workers
 
         folder = choose_folder(inputs, out)
-        found = _find(inputs, may_be_empty=watch)
+        found = find_films(inputs, may_be_empty=watch)
         workers = workers or default_workers()
         # What is imported from here on is loaded while the workers load their own.
         with closing(start_workers(min(workers, max(1, len(found.images))))) as crew:
@@ -139,11 +150,13 @@ def infer(
             from edge_infer.model.model_file import load_model_file
 
             file = load_model_file(model or bundled_model())
+            clinic = _load_site(site, file)
             check_writable(folder)
             settings = DaySettings(
                 model=file,
-                card=file.card,
-                package_version=_package_version(),
+                card=clinic.apply(file.card) if clinic else file.card,
+                site=clinic,
+                package_version=package_version(),
                 workers=workers,
                 file_timeout_s=file_timeout,
                 include_patient=include_patient,
@@ -187,28 +200,12 @@ def _exit_when_interrupted() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _find(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
-    from edge_infer.day.worklist import NOTHING_FOUND
-    from edge_infer.films.find_images import find_images
+def _load_site(site: Path | None, model: ModelFile) -> Site | None:
+    if site is None:
+        return None
+    from edge_infer.day.site import load_site
 
-    try:
-        found = find_images(inputs)
-    except OSError as error:
-        raise typer.BadParameter(
-            f"'{printable(str(error.filename))}' cannot be opened ({error.strerror}): "
-            "check the spelling, and that the drive is connected.",
-            param_hint="INPUT",
-        ) from error
-    for name in found.unreadable_folders:
-        typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
-    if not found.images and not may_be_empty:
-        passed = f" (other files: {found.ignored})" if found.ignored else ""
-        typer.echo(
-            f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",
-            err=True,
-        )
-        raise typer.Exit(NOTHING_FOUND)
-    return found
+    return load_site(site, model.card, model.sha256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,21 +291,8 @@ def _exit_code(written: Sequence[WrittenDay]) -> int:
 def _check_this_pc(model: Path | None) -> NoReturn:
     from edge_infer.self_check import check_this_pc
 
-    report = check_this_pc(model, package_version=_package_version(), say=typer.echo)
+    report = check_this_pc(model, package_version=package_version(), say=typer.echo)
     raise typer.Exit(0 if report.is_usable else UNUSABLE)
-
-
-def _package_version() -> str:
-    """Return the version from the installed package, or from pyproject.toml beside a clone."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("cxr-edge")
-    except PackageNotFoundError:
-        import tomllib
-
-        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
 
 
 if __name__ == "__main__":

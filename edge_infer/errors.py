@@ -6,6 +6,7 @@ CxrError
 │   └── UnsupportedImage        sound, but not an image the model is for
 ├── ModelError                the .onnx is missing, damaged, has no card, or another schema's card
 ├── ReportError               the worklist cannot be written
+├── SiteError                 a site file, or what it is made of, is damaged or of another model
 ├── ConfigError  (cxr_train.errors)
 ├── DataError    (cxr_train.errors)
 └── ParityError  (cxr_export.errors)
@@ -79,3 +80,7 @@ class ModelError(CxrError):
 
 class ReportError(CxrError):
     """The worklist cannot be written where it was asked for."""
+
+
+class SiteError(CxrError):
+    """A site file, or the lists and labels one is made of, cannot be used with this model."""

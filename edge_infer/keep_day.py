@@ -28,11 +28,13 @@ from typing import Self
 from edge_infer.day.audit_trail import append_lines, describe_decision
 from edge_infer.day.day_files import CheckedFile, SeenFile, SeenFiles, StoredFile, name_rows
 from edge_infer.day.day_rows import DayRow, RowMaker
+from edge_infer.day.expected_tb import DEFAULT_PREVALENCE
 from edge_infer.day.film_record import ScoredFilm
 from edge_infer.day.language import Lang
 from edge_infer.day.picture_spool import PictureSpool
 from edge_infer.day.pictures import write_pictures
 from edge_infer.day.report import check_writable, remove_leftovers, write_report
+from edge_infer.day.site import Site
 from edge_infer.day.store import DayStore
 from edge_infer.day.worklist import ScreenedDay, in_order
 from edge_infer.errors import ImageError, ReasonCode
@@ -63,6 +65,8 @@ class DaySettings:
     file_timeout_s: float = 30.0
     include_patient: bool = False
     full_decode: bool = False
+    site: Site | None = None
+    """The site file whose TB threshold `card` holds already."""
     lang: Lang = Lang.EN
     """Of the page."""
     with_pictures: bool = False
@@ -177,6 +181,7 @@ class KeptDay:
         """
         self.record()
         rows, due = self._make_rows(with_waiting=with_waiting)
+        site = self._settings.site
         day = ScreenedDay(
             rows=in_order(one.row for one in rows),
             due=due,
@@ -187,6 +192,8 @@ class KeptDay:
             package_version=self._settings.package_version,
             generated_at=datetime.now().astimezone(),
             include_patient=self._settings.include_patient,
+            site=site,
+            prevalence=site.prevalence if site else DEFAULT_PREVALENCE,
             lang=self._settings.lang,
             has_pictures=self._settings.with_pictures,
         )

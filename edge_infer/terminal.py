@@ -70,12 +70,17 @@ class SparseLines:
 
 def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     """Return the lines of the result; paths, as in the list, but never who a film is of."""
+    from edge_infer.day.drift import describe_drift
     from edge_infer.day.report import PAGE_NAME
     from edge_infer.day.worklist import Decision, count_decisions, count_reasons
 
     counts = count_decisions(day.rows)
     screened = len(day.rows) - counts[None]
     lines = [f"{screened} of {day.due} screened with {day.card.name} {day.card.version}."]
+    if day.site is not None:
+        lines.append(
+            f"TB threshold {day.site.threshold:.1f} of {day.site.site_id} ({day.site.created})."
+        )
     for decision, count in counts.items():
         lines.append(f"  {decision or 'not screened':13}{count:6}")
         if decision is None:
@@ -87,6 +92,9 @@ def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     for row in referred[:_TOP]:
         assert row.finding is not None, "a referred film has a finding"
         lines.append(f"  {row.finding.tb_score:>5}  {printable(row.path)}")
+    drift = describe_drift(day)
+    if drift is not None and drift.is_shifted:
+        lines.append(drift.sentence)
     return [
         *lines,
         f"List: {csv}",

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from edge_infer.day.drift import describe_drift
 from edge_infer.day.report_html import render_page
 from edge_infer.day.worklist import ScreenedDay, WorklistRow, count_decisions, count_reasons
 from edge_infer.errors import ReportError
@@ -48,7 +49,9 @@ COLUMNS: Final = (
 )
 PATIENT_COLUMNS: Final = ("patient_name", "patient_id", "patient_birth_date")
 """Appended where the patient was asked for."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+SITE_COLUMN: Final = "site"
+"""Appended last where a site file was applied: its id."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 
 
 def check_writable(folder: Path) -> None:
@@ -115,7 +118,9 @@ def to_csv(day: ScreenedDay) -> str:
     """Return the CSV's text with its BOM; a cell that would be a formula gets an apostrophe."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS + (PATIENT_COLUMNS if day.include_patient else ()))
+    patient = PATIENT_COLUMNS if day.include_patient else ()
+    site = (SITE_COLUMN,) if day.site is not None else ()
+    writer.writerow(COLUMNS + patient + site)
     for cells in _cells_of_rows(day):
         writer.writerow([_disarm(str(cell)) for cell in cells.values()])
     return "\ufeff" + text.getvalue()
@@ -137,6 +142,8 @@ def to_json(day: ScreenedDay) -> str:
             "operating_points": to_plain(day.card.operating_points),
             "uncertain": to_plain(day.card.uncertain),
         },
+        "site": _describe_site(day),
+        "drift": _describe_drift(day),
         "complete": day.is_complete,
         "counts": {
             "files": day.due,
@@ -152,6 +159,20 @@ def to_json(day: ScreenedDay) -> str:
         ],
     }
     return json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _describe_site(day: ScreenedDay) -> dict[str, Any] | None:
+    """Name the site file; its threshold stands among the model's operating points."""
+    if day.site is None:
+        return None
+    return {"id": day.site.site_id, "created": day.site.created, "threshold": day.site.threshold}
+
+
+def _describe_drift(day: ScreenedDay) -> dict[str, Any] | None:
+    drift = describe_drift(day)
+    if drift is None:
+        return None
+    return {**to_plain(drift), "shifted": drift.is_shifted, "sentence": drift.sentence or None}
 
 
 def _cells_of_rows(day: ScreenedDay) -> Iterator[dict[str, int | str | Decimal]]:
@@ -170,6 +191,8 @@ def _cells_of_rows(day: ScreenedDay) -> Iterator[dict[str, int | str | Decimal]]
         }
         cells |= _cells_of_finding(row)
         cells |= _cells_of_study(row, day.include_patient)
+        if day.site is not None:
+            cells[SITE_COLUMN] = day.site.site_id
         yield cells
 
 
@@ -209,7 +232,7 @@ def _cells_of_study(row: WorklistRow, include_patient: bool) -> dict[str, str]:
 
 
 def _disarm(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def _to_json_value(cell: int | str | Decimal) -> Any:

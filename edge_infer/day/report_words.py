@@ -129,6 +129,8 @@ class PageWords:
     skip: str
     not_a_diagnosis: str
     sorting_key: str
+    shifted: str
+    """Heads the drift line, which itself stays English."""
     incomplete: str
     left_over: str
     closed_folders: str

@@ -111,6 +111,7 @@ ENGLISH: Final = PageWords(
     ignored="{files} passed over.",
     skip="Skip to the list",
     not_a_diagnosis="Research use only. This is not a diagnosis.",
+    shifted="An unusual day.",
     sorting_key=(
         "The list sorts films so that the most urgent are looked at first. A score is a sorting "
         "key: scores are not probabilities of disease in your clinic."

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_infer.day.picture_spool import SpooledPicture
+    from edge_infer.day.site import Site
     from edge_infer.films.study import StudyInfo
     from edge_infer.model.findings import Finding
     from edge_infer.model.model_card import ModelCard, UncertainBand
@@ -103,6 +104,8 @@ class ScreenedDay:
     """Assumed share of people with tuberculosis among those screened, 0..1."""
     has_pictures: bool = False
     """Whether the heat maps lie beside the page as files, to be linked from it."""
+    site: Site | None = None
+    """The site file whose TB threshold `card` holds already."""
 
     @property
     def is_complete(self) -> bool:

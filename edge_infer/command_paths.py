@@ -1,12 +1,18 @@
-"""Where the results go: never inside an input, which is never written to."""
+"""What a command line names: the films, and where the results go (never inside an input)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+from edge_infer.terminal import printable
+
+if TYPE_CHECKING:
+    from edge_infer.films.find_images import FoundImages
 
 
 def choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
@@ -30,6 +36,31 @@ def choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
             )
         folder = beside
     return folder
+
+
+def find_films(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
+    """Look through the inputs; a usage error where one is missing, exit 5 where no film is."""
+    from edge_infer.day.worklist import NOTHING_FOUND
+    from edge_infer.films.find_images import find_images
+
+    try:
+        found = find_images(inputs)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"'{printable(str(error.filename))}' cannot be opened ({error.strerror}): "
+            "check the spelling, and that the drive is connected.",
+            param_hint="INPUT",
+        ) from error
+    for name in found.unreadable_folders:
+        typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
+    if not found.images and not may_be_empty:
+        passed = f" (other files: {found.ignored})" if found.ignored else ""
+        typer.echo(
+            f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",
+            err=True,
+        )
+        raise typer.Exit(NOTHING_FOUND)
+    return found
 
 
 def _input_holding(folder: Path, inputs: Sequence[Path]) -> Path | None:
