@@ -226,6 +226,7 @@ class KeptDay:
                 card=self._settings.card,
                 model_sha256=self._settings.model.sha256,
                 package_version=self._settings.package_version,
+                site_id=self._settings.site.site_id if self._settings.site else None,
             )
             for one in rows
             if one.row.reason_code is not ReasonCode.ARRIVING

@@ -21,7 +21,8 @@ SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def load_command(name: str) -> Any:
-    module, _, _ = SCRIPTS[name].partition(":")
+    # `__main__` imports `cli` late, so that worker processes need not.
+    module = SCRIPTS[name].partition(":")[0].replace("__main__", "cli")
     app = __import__(module, fromlist=["app"]).app
     return typer.main.get_command(app)
 

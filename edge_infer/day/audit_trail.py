@@ -48,8 +48,9 @@ def describe_decision(
     card: ModelCard,
     model_sha256: str,
     package_version: str,
+    site_id: str | None = None,
 ) -> AuditLine:
-    """Return the line of one row of a list."""
+    """Return the line of one row of a list; `site_id` names the site file of its thresholds."""
     points, band = card.operating_points, card.uncertain
     plain = {
         "row": number,
@@ -63,6 +64,7 @@ def describe_decision(
             "refer_tb": points.refer_tb.threshold,
             "abnormal": points.abnormal.threshold,
             "uncertain": band.fingerprint if band is not None else None,
+            "site": site_id,
         },
         "package_version": package_version,
     }

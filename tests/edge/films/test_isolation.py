@@ -101,7 +101,11 @@ def test_a_worker_reads_on_while_the_caller_is_busy_but_not_without_end(tmp_path
         while len(begun(tmp_path)) < 3 and time.monotonic() < give_up:
             time.sleep(0.01)
         time.sleep(0.3)  # time enough to read all thirty
-        assert begun(tmp_path) == ["film00", "film01", "film02"]
+        # One result was taken and two files are held; a second result may have come with the first.
+        assert begun(tmp_path) in (
+            [f"film{n:02}" for n in range(3)],
+            [f"film{n:02}" for n in range(4)],
+        )
         assert len(list(results)) == 29
 
 
