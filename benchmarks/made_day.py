@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.distinct import write_distinct
+
 MIX = {
     "uncompressed": 0.4,
     "jpeg_lossless": 0.2,
@@ -76,11 +78,15 @@ def take_subset(films: Sequence[Path], size: int) -> list[Path]:
 
 
 def link_films(films: Sequence[Path], folder: Path, *, count: int | None = None) -> None:
-    """Fill `folder` with `count` hard links (copies where the disk has none) to `films`."""
+    """Fill `folder` with `count` films: hard links to `films` (copies where the disk has none), and
+    beyond those copies with other UIDs, each a film of its own."""
     folder.mkdir(parents=True)
     for number in range(len(films) if count is None else count):
         film = films[number % len(films)]
         place = folder / f"{number:05}_{syntax_of(film)}{film.suffix}"
+        if number >= len(films):
+            write_distinct(film, place, number)
+            continue
         try:
             os.link(film, place)
         except OSError:
@@ -121,7 +127,7 @@ def make_day(
                 masters.append(film)
                 seed += 1
             else:
-                _copy(masters[number % len(masters)], film)
+                write_distinct(masters[number % len(masters)], film, number)
     told["encoded"] = encoded
     (day / "day.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
     return films_of(day)
@@ -194,19 +200,6 @@ def _write(
         write_dicom(film, pixels, name, window=_WINDOW)
 
 
-def _copy(master: Path, film: Path) -> None:
-    if master.suffix != ".dcm":
-        shutil.copyfile(master, film)
-        return
-    import pydicom
-    from pydicom.uid import generate_uid
-
-    data = pydicom.dcmread(master)
-    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    data.StudyInstanceUID, data.SeriesInstanceUID = generate_uid(), generate_uid()
-    data.save_as(film, enforce_file_format=True)
-
-
 def main() -> None:
     """Parse the command line, make the day, say what it is."""
     import cv2
@@ -215,11 +208,17 @@ def main() -> None:
     parser.add_argument("day", type=Path, help="where the day is kept")
     parser.add_argument("--films", type=int, default=300)
     parser.add_argument("--distinct", type=int, default=60, help="films encoded, about")
+    parser.add_argument("--height", type=int, default=SHAPE[0])
+    parser.add_argument("--width", type=int, default=SHAPE[1])
     parser.add_argument("--images", type=Path, help="folder of PNG or JPEG instead of phantoms")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     make_day(
-        options.day, split_by_mix(options.films), distinct=options.distinct, images=options.images
+        options.day,
+        split_by_mix(options.films),
+        distinct=options.distinct,
+        images=options.images,
+        shape=(options.height, options.width),
     )
     print(describe_day(options.day))
 
