@@ -61,6 +61,9 @@ def compute_head_in_double(path: Path) -> None:
     kept = [node for node in graph.node if node.name not in names]
     del graph.node[:]
     graph.node.extend([*kept, *nodes])
+    used = {name for node in graph.node for name in node.input}
+    for unused in [one for one in graph.initializer if one.name not in used]:
+        graph.initializer.remove(unused)  # the old mean's axes; ONNX Runtime warns of such
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
