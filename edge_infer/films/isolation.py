@@ -122,7 +122,7 @@ def _run_side_by_side(
         crew.grow(min(size, len(waiting) + crew.held()))
         for worker in crew.wait(is_patient=not finished):
             finished.extend(crew.take_news(worker, waiting))
-        if len(finished) < size * _AHEAD:
+        if len(finished) <= size * _AHEAD:  # else memory would grow behind a slow caller
             crew.hand_out(waiting, paths)
         if finished:
             yield finished.popleft()
