@@ -108,7 +108,8 @@ def test_torchrun_goes_on_where_one_process_stopped_and_says_errors_once(tmp_pat
     uneven = torchrun(*words, "--batch-size", 7)
     assert uneven.returncode == 1
     assert uneven.stderr.count("cannot be shared equally by 2 processes") == 1
-    (run / "last.pt").write_bytes(stopped_after_one_epoch(config, data, tmp_path))
+    for file in stopped_after_one_epoch(config, data, tmp_path).glob("*.pt"):
+        (run / file.name).write_bytes(file.read_bytes())
     refused = torchrun(*words)
     assert refused.returncode == 1 and refused.stderr.count("already holds a training") == 1
     done = torchrun(*words, "--resume")
@@ -120,8 +121,8 @@ class Stopped(Exception):
     """Stands for a power cut after an epoch."""
 
 
-def stopped_after_one_epoch(config: TrainConfig, data: Path, folder: Path) -> bytes:
-    """Return the last.pt of one process that stopped after its first epoch."""
+def stopped_after_one_epoch(config: TrainConfig, data: Path, folder: Path) -> Path:
+    """Return the run folder of one process that stopped after its first epoch."""
     from cxr_train.dataset import load_images
     from cxr_train.loop import train
     from cxr_train.manifest import read_data, select
@@ -135,7 +136,7 @@ def stopped_after_one_epoch(config: TrainConfig, data: Path, folder: Path) -> by
     out.mkdir()
     with pytest.raises(Stopped):
         train(config, films[0], films[1], out, report=stop)
-    return (out / "last.pt").read_bytes()
+    return out
 
 
 @pytest.mark.parametrize("augment", list(Augment))
