@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_infer.errors import CxrError, ReportError, SiteError
-from edge_infer.terminal import printable
+from edge_infer.terminal import print_any_name, printable
 
 if TYPE_CHECKING:
     from edge_infer.day.calibrate import Calibration
@@ -75,9 +75,7 @@ def calibrate(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; every error of ours becomes one sentence and an exit code, here only."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    print_any_name()
     try:
         app(args=arguments)
     except CxrError as error:

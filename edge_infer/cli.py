@@ -20,7 +20,7 @@ from edge_infer.day.language import Lang, default_language
 from edge_infer.errors import CxrError, ModelError, ReportError, SiteError
 from edge_infer.machine import MOST_WORKERS, default_workers
 from edge_infer.native_code import limit_threads
-from edge_infer.terminal import Progress, SparseLines, printable, summarise
+from edge_infer.terminal import Progress, SparseLines, print_any_name, printable, summarise
 from edge_infer.version import package_version
 
 if TYPE_CHECKING:
@@ -179,10 +179,7 @@ def infer(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; every error of ours becomes one sentence and an exit code, here only."""
-    for stream in (sys.stdout, sys.stderr):
-        # A Windows code page lacks most of the world's file names; `?` is better than a traceback.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    print_any_name()
     try:
         app(args=arguments)
     except CxrError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -101,6 +102,14 @@ def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
         f"Page: {folder / PAGE_NAME}",
         "Research use only: not a diagnosis.",
     ]
+
+
+def print_any_name() -> None:
+    """Let stdout and stderr print names that their encoding lacks, with `?` for what is missing."""
+    for stream in (sys.stdout, sys.stderr):
+        # A Windows code page lacks most of the world's file names; `?` is better than a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def printable(text: str) -> str:
