@@ -49,8 +49,8 @@ STAGES = {
         "films.raster_reader:_decode",
     ),
     "shrink": (
-        "films.shrink:block_sums",
-        "films.shrink:block_means",
+        "area_mean:_sum_rows",
+        "area_mean:_sum_columns",
         "model.preprocess:_resize",
     ),
     "grey": (
@@ -59,6 +59,7 @@ STAGES = {
         "films.dicom_grey:build_grey_table",
         "films.dicom_display:show",
         "films.raster_reader:_to_grey",
+        "films.raster_reader:_to_small_grey",
     ),
     "checks": (
         "films.dicom_reader:_require_picture",

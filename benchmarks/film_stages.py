@@ -52,12 +52,10 @@ def screen_one(
     card = classifier.card
     height, width = card.input.height, card.input.width
     try:
-        film = read_radiograph(image.path, at_least=None if full_decode else max(height, width))
+        film = read_radiograph(image.path, size=None if full_decode else (height, width))
     except ImageError as error:
         return refused_row(image.shown, error), {"refused": str(error)}
-    model_input = to_model_input(
-        film.pixels, height=height, width=width, shrink=film.shrink, full_shape=film.full_shape
-    )
+    model_input = to_model_input(film.pixels, height=height, width=width)
     logits = classifier.run(model_input[None]).logits[0]
     finding = to_finding(logits, card)
     row = screened_row(image.shown, finding, card, study=film.study, thumbnail=b"")

@@ -49,17 +49,11 @@ class Difference:
     top: float
 
 
-def run(path: Path, classifier: Classifier, at_least: int | None) -> NDArray[np.float32]:
+def run(path: Path, classifier: Classifier, size: tuple[int, int] | None) -> NDArray[np.float32]:
     """Return the logits of a film, read exactly or reduced."""
     card = classifier.card
-    film = read_radiograph(path, at_least=at_least)
-    image = to_model_input(
-        film.pixels,
-        height=card.input.height,
-        width=card.input.width,
-        shrink=film.shrink,
-        full_shape=film.full_shape,
-    )
+    film = read_radiograph(path, size=size)
+    image = to_model_input(film.pixels, height=card.input.height, width=card.input.width)
     return classifier.run(image[None]).logits[0]
 
 
@@ -67,7 +61,7 @@ def compare(path: Path, classifier: Classifier) -> Difference:
     """Read one file both ways."""
     card = classifier.card
     exact = run(path, classifier, None)
-    reduced = run(path, classifier, max(card.input.height, card.input.width))
+    reduced = run(path, classifier, (card.input.height, card.input.width))
     before, after = to_finding(exact, card), to_finding(reduced, card)
     return Difference(
         points=abs(before.tb_tenths - after.tb_tenths) / 10,

@@ -28,6 +28,8 @@ from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
 
 THUMBNAIL_SIDE = 160
+_REDUCED = "reduced-2"
+"""Counted up where reading less gives other numbers, so that one list is read in one way."""
 _JPEG_QUALITY = 80
 
 
@@ -98,7 +100,7 @@ def reading_mode(model: ModelFile | Classifier, *, full_decode: bool) -> Reading
     return ReadingMode(
         model_sha256=model.sha256,
         preprocessing=PREPROCESSING_VERSION,
-        decode_mode="full" if full_decode else "reduced",
+        decode_mode="full" if full_decode else _REDUCED,
     )
 
 
@@ -194,23 +196,17 @@ def prepare_film(
 ) -> PreparedFilm:
     """Read a film and shrink it to what the network and the page need; runs in a worker.
 
-    `full_decode` reads every pixel where otherwise the file's own smaller pictures or block means
-    serve. Unless `include_patient`, the patient's identity ends here, inside the worker. Raises
-    ImageError where the film cannot be screened.
+    `full_decode` reads every pixel where otherwise the file's own smaller pictures serve. Unless
+    `include_patient`, the patient's identity ends here, inside the worker. Raises ImageError where
+    the film cannot be screened.
     """
     try:
-        film = read_radiograph(path, at_least=None if full_decode else max(height, width))
+        film = read_radiograph(path, size=None if full_decode else (height, width))
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)
         raise
-    image = to_model_input(
-        film.pixels,
-        height=height,
-        width=width,
-        shrink=film.shrink,
-        full_shape=film.full_shape,
-    )
+    image = to_model_input(film.pixels, height=height, width=width)
     study = film.study if include_patient else _without_identity(film.study)
     return PreparedFilm(image=image, thumbnail=_make_thumbnail(image, film), study=study)
 

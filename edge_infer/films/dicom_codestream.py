@@ -98,9 +98,11 @@ def _decode_reduced(
         return decode_reduced(data, factor)
     if encoding is not Encoding.JPEG or not stream.is_scalable or not _is_one_scan(data):
         return None
+    scale = jpeg_scale(factor)
+    if scale == 1:
+        return None
     import cv2
 
-    scale = jpeg_scale(factor)
     # DICOM has elements of its own for orientation.
     mode = scaled_jpeg_mode(scale, is_grey=True) | cv2.IMREAD_IGNORE_ORIENTATION
     decoded = decode_with_opencv(data, mode)

@@ -84,12 +84,12 @@ def describe_pixels(elements: DicomElements) -> PixelFormat:
 
 
 def read_pixels(
-    pixel_data: PixelData, pixel_format: PixelFormat, *, at_least: int | None = None
+    pixel_data: PixelData, pixel_format: PixelFormat, *, size: tuple[int, int] | None = None
 ) -> StoredPixels:
     """Read and decode the one frame of a film, in any syntax.
 
-    Given `at_least`, formats that hold smaller pictures decode to one whose sides stay at least
-    twice that; all others, and None, decode to the whole film.
+    Given `size`, formats that hold smaller pictures decode to one whose sides stay at least twice
+    that; all others, and None, decode to the whole film.
 
     Raises UnsupportedImage NO_PIXELS, UnreadableImage TRUNCATED, DAMAGED or NO_DECODER.
     """
@@ -110,7 +110,7 @@ def read_pixels(
         return _mask(_read_native(pixel_data, pixel_format), pixel_format)
     if encoding is Encoding.RLE:
         return _mask(_read_rle(pixel_data, pixel_format), pixel_format)
-    return _read_codestream(pixel_data, pixel_format, at_least)
+    return _read_codestream(pixel_data, pixel_format, size)
 
 
 def _read_native(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
@@ -177,7 +177,7 @@ def _clear_above(values: NDArray[np.uint8 | np.uint16], bits: int) -> NDArray[np
 
 
 def _read_codestream(
-    pixel_data: PixelData, pixel_format: PixelFormat, at_least: int | None
+    pixel_data: PixelData, pixel_format: PixelFormat, size: tuple[int, int] | None
 ) -> StoredPixels:
     encoding = pixel_data.syntax.encoding
     data = read_encapsulated_frame(pixel_data)
@@ -195,7 +195,7 @@ def _read_codestream(
         encoding,
         stream,
         is_rgb=pixel_format.photometric == "RGB",
-        factor=shrink_factor(shape, at_least),
+        factor=shrink_factor(shape, size),
     )
     if decoded.shape != scaled_shape(shape, scale) + (3,) * (stream.samples == 3):
         raise UnreadableImage(

@@ -30,10 +30,10 @@ _LARGEST_ASPECT = 5.0
 """Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
 
 
-def read_dicom(path: Path, *, at_least: int | None = None) -> Radiograph:
+def read_dicom(path: Path, *, size: tuple[int, int] | None = None) -> Radiograph:
     """Read the DICOM film at `path`, compressed or not, with or without a preamble.
 
-    `at_least` is explained at `read_radiograph`.
+    `size` is explained at `read_radiograph`.
 
     Raises UnreadableImage or UnsupportedImage with the StudyInfo read so far.
     """
@@ -45,7 +45,7 @@ def read_dicom(path: Path, *, at_least: int | None = None) -> Radiograph:
                     "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
                 )
             check_header(film.elements, age_years=study.age_years)
-            full_shape, pixels, shrink = _read_grey(film, at_least)
+            full_shape, pixels, scale = _read_grey(film, size)
         except ImageError as error:
             error.study = study
             raise
@@ -54,7 +54,7 @@ def read_dicom(path: Path, *, at_least: int | None = None) -> Radiograph:
         pixel_aspect=find_pixel_aspect(film.elements),
         study=study,
         full_shape=full_shape,
-        shrink=shrink,
+        decoded_scale=scale,
     )
 
 
@@ -88,30 +88,33 @@ def find_pixel_aspect(elements: DicomElements) -> float:
 
 
 def _read_grey(
-    film: DicomFile, at_least: int | None
+    film: DicomFile, size: tuple[int, int] | None
 ) -> tuple[tuple[int, int], NDArray[np.uint16], int]:
-    """Return the film's shape, the grey displayed, 0 to 65535 (white), and how far it is shrunk."""
+    """Return the film's shape, the grey displayed, 0 to 65535 (white), and the decoder's scale."""
     pixel_data = open_pixel_data(film)
     start = pixel_data.stream.tell()
     pixel_format = describe_pixels(film.elements)
-    stored, table = _read_stored(film, pixel_data, pixel_format, at_least)
+    full_shape = pixel_format.rows, pixel_format.columns
+    size = size if shrink_factor(full_shape, size) > 1 else None
+    stored, table = _read_stored(film, pixel_data, pixel_format, size)
     if stored.scale > 1 and _hides_padding(film.elements, stored):
         # Padding is told by single values, which a reduced film no longer has at its borders.
         pixel_data.stream.seek(start)
         stored, table = _read_stored(film, pixel_data, pixel_format, None)
     _require_picture(stored, table)
-    factor = shrink_factor(stored.patterns.shape, at_least)
-    full_shape = pixel_format.rows, pixel_format.columns
-    return full_shape, show(stored, table, factor), stored.scale * factor
+    return full_shape, show(stored, table, size=size, full_shape=full_shape), stored.scale
 
 
 def _read_stored(
-    film: DicomFile, pixel_data: PixelData, pixel_format: PixelFormat, at_least: int | None
+    film: DicomFile,
+    pixel_data: PixelData,
+    pixel_format: PixelFormat,
+    size: tuple[int, int] | None,
 ) -> tuple[StoredPixels, NDArray[np.uint16]]:
     """Return one channel of stored values and the grey of each of their patterns."""
     if pixel_format.photometric == "PALETTE COLOR":
-        at_least = None  # neighbouring palette entries need not look alike
-    stored = read_pixels(pixel_data, pixel_format, at_least=at_least)
+        size = None  # neighbouring palette entries need not look alike
+    stored = read_pixels(pixel_data, pixel_format, size=size)
     if stored.patterns.ndim == 3:
         is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000)
         stored = merge_channels(stored, pixel_format.photometric, is_decoded=is_decoded)

@@ -32,8 +32,12 @@ def decode_with_opencv(data: bytes, mode: int) -> NDArray[Any] | None:
 
 
 def jpeg_scale(factor: int) -> int:
-    """Return the largest of 1, 2, 4, 8 that is at most `factor`."""
-    return min(_LARGEST_SCALE, 1 << (factor.bit_length() - 1))
+    """Return the scale for a picture that may shrink by `factor`: 1, 2, 4 or 8.
+
+    It is half of what would fit: the DCT's small pictures are no area means (a slope inside a block
+    comes out 14 % too steep where two pixels remain of eight, 1 % where four do).
+    """
+    return min(_LARGEST_SCALE, 1 << max(0, factor.bit_length() - 2))
 
 
 def scaled_jpeg_mode(scale: int, *, is_grey: bool) -> int:

@@ -23,25 +23,25 @@ class Radiograph:
 
     pixels: NDArray[np.uint16]
     """[H, W] grey, 0 (black) to 65535 (white), bones bright; the whole display range, not the
-    image's own maximum, is 65535. Where the reader was told how little is needed, the film's area
-    means by `shrink`, [ceil(H / shrink), ceil(W / shrink)]."""
+    image's own maximum, is 65535. Where the reader was given a size, and the film is at least twice
+    that, the film's area means, [h, w]."""
     pixel_aspect: float
     """Height of one pixel over its width (PixelAspectRatio or PixelSpacing); 1.0 when unknown."""
     study: StudyInfo
     full_shape: tuple[int, int]
     """Rows and columns of the file's own picture."""
-    shrink: int = 1
-    """How many of its rows and columns one pixel stands for; the last may stand for fewer."""
+    decoded_scale: int = 1
+    """By which the decoder made both sides smaller before any mean was taken."""
 
 
-def read_radiograph(path: Path, *, at_least: int | None = None) -> Radiograph:
+def read_radiograph(path: Path, *, size: tuple[int, int] | None = None) -> Radiograph:
     """Read the film at `path`, of whatever format its content is (its name is not looked at).
 
-    With `at_least`, the longer side of the model's input, the film may come back reduced by a whole
-    number, but never below twice `at_least` on a side: JPEG 2000 is decoded by resolution level,
-    JPEG through its DCT, all others are averaged in blocks before any other arithmetic. None reads
-    every pixel: the exact path. Whether a film is refused, and why, does not depend on it, except
-    that bytes damaged inside HTJ2K data which is skipped are not seen.
+    With `size`, the height and width of the model's input, a film of at least twice that comes back
+    as its area means of that size, and formats that hold smaller pictures are decoded to one, never
+    below twice `size`: JPEG 2000 by resolution level, JPEG through its DCT. None reads every pixel:
+    the exact path. Whether a film is refused, and why, does not depend on it, except that bytes
+    damaged inside HTJ2K data which is skipped are not seen.
 
     Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
     """
@@ -50,7 +50,7 @@ def read_radiograph(path: Path, *, at_least: int | None = None) -> Radiograph:
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom_reader import read_dicom
 
-        return read_dicom(path, at_least=at_least)
+        return read_dicom(path, size=size)
     if kind is FileKind.OTHER_IMAGE:
         raise UnreadableImage(
             "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
@@ -63,7 +63,7 @@ def read_radiograph(path: Path, *, at_least: int | None = None) -> Radiograph:
         )
     from edge_infer.films.raster_reader import read_raster
 
-    return read_raster(path, at_least=at_least)
+    return read_raster(path, size=size)
 
 
 def _look_at(path: Path) -> FileKind:

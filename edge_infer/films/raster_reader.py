@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.area_mean import area_sums
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.opencv_decode import decode_with_opencv, jpeg_scale, scaled_jpeg_mode
 from edge_infer.films.radiograph import MAX_FILE_BYTES, Radiograph
 from edge_infer.films.raster_headers import RasterHeader, damaged, read_raster_header, truncated
-from edge_infer.films.shrink import block_sums, scaled_shape, shrink_factor
+from edge_infer.films.shrink import scaled_shape, shrink_factor
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.films.study import InputType, StudyInfo
 
@@ -34,10 +35,10 @@ _COLOUR_SHARE = 99.0
 """Percent of the pixels that must be grey: a small coloured label does not make a film a photo."""
 
 
-def read_raster(path: Path, *, at_least: int | None = None) -> Radiograph:
+def read_raster(path: Path, *, size: tuple[int, int] | None = None) -> Radiograph:
     """Read one PNG, JPEG, TIFF or BMP film.
 
-    `at_least` is explained at `read_radiograph`.
+    `size` is explained at `read_radiograph`.
 
     `pixels` covers the file's whole range as 0..65535, transparency over black, EXIF orientation
     applied; `pixel_aspect` is 1.0 and the study knows only its input type. Raises UnreadableImage
@@ -50,12 +51,17 @@ def read_raster(path: Path, *, at_least: int | None = None) -> Radiograph:
         kind = _require_raster(data)
         header = read_raster_header(data, kind)
         _check_size(header)
-        decoded, scale = _decode(data, kind, header, at_least)
+        factor = shrink_factor((header.height, header.width), size)
+        decoded, scale = _decode(data, kind, header, factor)
         if decoded.ndim == 3:
             _check_colour(decoded[..., :3])
         _check_not_blank(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
-        factor = shrink_factor(decoded.shape, at_least)
-        grey = _to_grey(decoded, header, factor)
+        full_shape = _turn(header, decoded, scale)
+        grey = (
+            _to_grey(decoded, header)
+            if size is None or factor == 1
+            else _to_small_grey(decoded, header, size, scale=scale, full_shape=full_shape)
+        )
     except ImageError as error:
         error.study = study
         raise
@@ -63,8 +69,8 @@ def read_raster(path: Path, *, at_least: int | None = None) -> Radiograph:
         pixels=grey,
         pixel_aspect=1.0,
         study=study,
-        full_shape=_turn(header, decoded, scale),
-        shrink=scale * factor,
+        full_shape=full_shape,
+        decoded_scale=scale,
     )
 
 
@@ -123,14 +129,14 @@ def _check_size(header: RasterHeader) -> None:
 
 
 def _decode(
-    data: bytes, kind: FileKind, header: RasterHeader, at_least: int | None
+    data: bytes, kind: FileKind, header: RasterHeader, factor: int
 ) -> tuple[NDArray[Any], int]:
     """Return the picture and by how much the decoder has reduced its sides."""
     import cv2
 
     scale = 1
     if kind is FileKind.JPEG:
-        scale = jpeg_scale(shrink_factor((header.height, header.width), at_least))
+        scale = jpeg_scale(factor)
     if scale > 1:
         mode = scaled_jpeg_mode(scale, is_grey=header.samples == 1)
     elif header.has_alpha:
@@ -178,21 +184,31 @@ def _is_missing_data(block: NDArray[Any]) -> bool:
     return bool(np.all(np.abs(block.astype(np.int32) - _GREY_OF_MISSING_DATA) <= 1))
 
 
-def _to_grey(decoded: NDArray[Any], header: RasterHeader, factor: int = 1) -> NDArray[np.uint16]:
-    """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16.
-
-    Blocks of factor x factor pixels become one.
-    """
+def _to_grey(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint16]:
+    """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16."""
     white = int(np.iinfo(decoded.dtype).max)
     grey = _merge_channels(decoded, header, white) if decoded.ndim == 3 else decoded
-    step = 65535 // white
-    if factor == 1:
-        full = grey.astype(np.uint16) * np.uint16(step)
-    else:
-        count = factor**2
-        sums = block_sums(grey, factor, bits=8 * grey.dtype.itemsize).astype(np.uint64)
-        full = ((sums * step + count // 2) // count).astype(np.uint16)
+    full = grey.astype(np.uint16) * np.uint16(65535 // white)
     return 65535 - full if header.white_is_zero else full
+
+
+def _to_small_grey(
+    decoded: NDArray[Any],
+    header: RasterHeader,
+    size: tuple[int, int],
+    *,
+    scale: int,
+    full_shape: tuple[int, int],
+) -> NDArray[np.uint16]:
+    """Return the area means [h, w] of what `_to_grey` would give."""
+    white = int(np.iinfo(decoded.dtype).max)
+    grey = _merge_channels(decoded, header, white) if decoded.ndim == 3 else decoded
+    bits = 8 * grey.dtype.itemsize
+    sums, parts = area_sums(grey, size, bits=bits, scale=scale, full=full_shape)
+    sums *= np.uint64(65535 // white)
+    if header.white_is_zero:
+        sums = np.uint64(65535 * parts) - sums
+    return ((sums + np.uint64(parts // 2)) // np.uint64(parts)).astype(np.uint16)
 
 
 def _merge_channels(

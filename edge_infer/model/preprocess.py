@@ -23,9 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.area_mean import area_means
+
 PREPROCESSING_VERSION = 1
 
-_WHITE = 65535
 _CENTRAL_MARGIN = 0.1
 _LOW, _HIGH = 0.005, 0.995
 _SMALLEST_RANGE = 1024
@@ -38,23 +39,17 @@ def to_model_input(
     *,
     height: int,
     width: int,
-    shrink: int = 1,
-    full_shape: tuple[int, int] | None = None,
 ) -> NDArray[np.uint8]:
     """Turn displayed grey into the network's input.
 
     `pixels` is [H, W] uint16, 0..65535, bones bright (see `Radiograph`); the result is
-    [1, height, width] uint8, 0..255. Where each pixel stands for `shrink` of a film of
-    `full_shape`, the last row and column may stand for fewer, and are weighted so.
+    [1, height, width] uint8, 0..255. Pixels that have that size already are taken as they are.
 
     Raises ValueError for anything but a grey uint16 image.
     """
     if pixels.ndim != 2 or pixels.dtype != np.uint16 or pixels.size == 0:
         raise ValueError(f"expected uint16 [H, W], got {pixels.dtype} {pixels.shape}")
-    rows, columns = full_shape or (side * shrink for side in pixels.shape)
-    upright = _weigh(pixels.shape[0], height, shrink=shrink, full=rows)
-    across = _weigh(pixels.shape[1], width, shrink=shrink, full=columns)
-    return stretch_grey(_resize(pixels, upright, across))[None]
+    return stretch_grey(_resize(pixels, (height, width)))[None]
 
 
 def stretch_grey(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -80,26 +75,26 @@ class _Weights:
     total: int
 
 
-def _resize(pixels: NDArray[np.uint16], upright: _Weights, across: _Weights) -> NDArray[np.uint16]:
+def _resize(pixels: NDArray[np.uint16], size: tuple[int, int]) -> NDArray[np.uint16]:
     """Resize in whole numbers, rounded once, halves up: area means, bilinear where a side grows.
 
     OpenCV's INTER_AREA sums floats, in another order on another processor.
     """
-    # The first pass sums to at most 65,535 times the parts, which 32 bits hold for any usual film;
-    # the second stays below 2**53, where float64 is exact. Turned over between, because whole rows
-    # add faster.
-    first = np.uint32 if upright.total <= _WHITE else np.float64
-    rows = _mix_rows(pixels, upright, first)
-    total = _mix_rows(np.ascontiguousarray(rows.T), across, np.float64).T
+    if pixels.shape == size:
+        return pixels
+    if pixels.shape[0] >= size[0] and pixels.shape[1] >= size[1]:
+        return area_means(pixels, size)
+    upright, across = _weigh(pixels.shape[0], size[0]), _weigh(pixels.shape[1], size[1])
+    # Sums stay below 2**53, where float64 is exact. Turned over between the two passes, because
+    # whole rows add faster.
+    rows = _mix_rows(pixels, upright)
+    total = _mix_rows(np.ascontiguousarray(rows.T), across).T
     parts = upright.total * across.total
     return np.asarray(np.floor((total + parts // 2) / parts), dtype=np.uint16)
 
 
-def _weigh(old: int, new: int, *, shrink: int, full: int) -> _Weights:
-    """Return the weights that take a side of `old` pixels to `new`.
-
-    Each old pixel stands for `shrink` of the film's `full`, the last for what is left.
-    """
+def _weigh(old: int, new: int) -> _Weights:
+    """Return the weights that take a side of `old` pixels to `new`."""
     ordinals = np.arange(new)
     if new > old:
         # Pixel centres, in halves of a new pixel: (i + 1/2) old / new - 1/2.
@@ -109,20 +104,18 @@ def _weigh(old: int, new: int, *, shrink: int, full: int) -> _Weights:
         return _Weights(
             sources=np.stack([before, after]), parts=np.stack([2 * new - part, part]), total=2 * new
         )
-    # With the film's pixel `new` units long, a new pixel is `full` units, an old one `block`, and
-    # what they share is a whole number.
-    block = shrink * new
-    starts = ordinals * full
-    sources = starts // block + np.arange((full - 1) // block + 2)[:, None]
-    ends = np.minimum((sources + 1) * block, full * new)
-    shared = np.minimum(starts + full, ends) - np.maximum(starts, sources * block)
-    return _Weights(sources=np.minimum(sources, old - 1), parts=np.maximum(shared, 0), total=full)
+    # An old pixel is `new` units long, a new one `old`, and what they share is a whole number.
+    starts = ordinals * old
+    sources = starts // new + np.arange((old - 1) // new + 2)[:, None]
+    ends = np.minimum((sources + 1) * new, old * new)
+    shared = np.minimum(starts + old, ends) - np.maximum(starts, sources * new)
+    return _Weights(sources=np.minimum(sources, old - 1), parts=np.maximum(shared, 0), total=old)
 
 
 def _mix_rows(
-    values: NDArray[np.uint16 | np.uint32], weights: _Weights, dtype: type[np.uint32 | np.float64]
-) -> NDArray[np.uint32 | np.float64]:
-    mixed = np.zeros((weights.parts.shape[1], values.shape[1]), dtype)
+    values: NDArray[np.uint16] | NDArray[np.float64], weights: _Weights
+) -> NDArray[np.float64]:
+    mixed = np.zeros((weights.parts.shape[1], values.shape[1]), np.float64)
     for source, part in zip(weights.sources, weights.parts, strict=True):
-        mixed += values[source].astype(dtype) * part[:, None].astype(dtype)
+        mixed += values[source].astype(np.float64) * part[:, None]
     return mixed
