@@ -10,13 +10,14 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from pydicom.charset import decode_bytes
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
 _LONGEST_TEXT = 10_240
@@ -53,9 +54,12 @@ class DicomElements:
     def text(self, keyword: str, *, longest: int = 64) -> str:
         """Return the value decoded, without control characters, at most `longest` characters."""
         raw = self.raw(keyword)[:_LONGEST_TEXT]
+        if not raw:
+            return ""
         decoded = _decode(raw, self._encodings(), is_name=keyword == "PatientName")
-        shown = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in decoded)
-        return " ".join(shown.split())[:longest].strip()
+        if not decoded.isprintable():
+            decoded = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in decoded)
+        return " ".join(decoded.split())[:longest].strip()
 
     def numbers(self, keyword: str) -> tuple[float, ...]:
         """Return the values of a decimal or integer string, up to the first that is no number."""
@@ -119,11 +123,13 @@ class DicomElements:
         return [encodings] if isinstance(encodings, str) else list(encodings)
 
 
-def _tag(keyword: str) -> int:
+@cache
+def _tag(keyword: str) -> BaseTag:
+    """Return the tag; pydicom would look it up and check it for each of 60 questions a film."""
     tag = tag_for_keyword(keyword)
     if tag is None:
         raise KeyError(keyword)
-    return tag
+    return Tag(tag)
 
 
 def _decode(raw: bytes, encodings: list[str], *, is_name: bool) -> str:
