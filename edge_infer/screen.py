@@ -191,7 +191,7 @@ def _read_and_score(
 
 
 def prepare_film(
-    path: Path | FilmFile,
+    file: Path | FilmFile,
     *,
     height: int,
     width: int,
@@ -205,7 +205,7 @@ def prepare_film(
     ImageError where the film cannot be screened.
     """
     try:
-        film = read_radiograph(path, at_least=None if full_decode else max(height, width))
+        film = read_radiograph(file, at_least=None if full_decode else max(height, width))
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)

@@ -18,10 +18,10 @@ from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
 MAX_FILE_BYTES = 2**30
 """1 GiB: a 120-megapixel film of 16 bits is 0.22 GiB, so nothing larger is one film."""
 WHOLE_BYTES = 2**26
-"""64 MiB: up to here a file is read into memory before anything looks at it. Films are smaller
-(2500 x 2048 in 16 bits are 10 MB, so are most detectors' 3000 x 3000 at 18 MB); four workers with
-one such file each stay under 1 GB together. What is larger (a stray disc image) is hashed and read
-in pieces, through the open file."""
+"""64 MiB: up to here a file is read into memory before anything looks at it. Films are smaller (of
+16 bits, 2500 x 2048 are 10 MB, 4300 x 4300 are 37 MB), and four workers stay under 1 GB together:
+781 MiB with 64 MB each. What is larger (a stray disc image) is hashed and read in pieces, through
+the open file."""
 
 
 @dataclass(frozen=True, kw_only=True)

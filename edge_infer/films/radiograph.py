@@ -31,7 +31,7 @@ class Radiograph:
     """How many of its rows and columns one pixel stands for; the last may stand for fewer."""
 
 
-def read_radiograph(film: Path | FilmFile, *, at_least: int | None = None) -> Radiograph:
+def read_radiograph(file: Path | FilmFile, *, at_least: int | None = None) -> Radiograph:
     """Read the film at a path, of whatever format its content is (its name is not looked at).
 
     A file that is open already, to be hashed, is not read again.
@@ -44,15 +44,15 @@ def read_radiograph(film: Path | FilmFile, *, at_least: int | None = None) -> Ra
 
     Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
     """
-    if isinstance(film, Path):
-        with open_film_file(film) as opened:
+    if isinstance(file, Path):
+        with open_film_file(file) as opened:
             return read_radiograph(opened, at_least=at_least)
-    kind = _look_at(film)
+    kind = _look_at(file)
     # Imported late: a folder of JPEGs never loads pydicom, and the readers import Radiograph.
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom_reader import read_dicom
 
-        return read_dicom(film, at_least=at_least)
+        return read_dicom(file, at_least=at_least)
     if kind is FileKind.OTHER_IMAGE:
         raise UnreadableImage(
             "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
@@ -65,13 +65,13 @@ def read_radiograph(film: Path | FilmFile, *, at_least: int | None = None) -> Ra
         )
     from edge_infer.films.raster_reader import read_raster
 
-    return read_raster(film, kind, at_least=at_least)
+    return read_raster(file, kind, at_least=at_least)
 
 
-def _look_at(film: FilmFile) -> FileKind:
+def _look_at(file: FilmFile) -> FileKind:
     """Name the kind of a file that is not empty."""
-    head = film.stream.read(HEAD_BYTES)
-    film.stream.seek(0)
+    head = file.stream.read(HEAD_BYTES)
+    file.stream.seek(0)
     if not head:
         raise UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
     return sniff(head)
