@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_infer.day.film_record import ReadingMode, ScoredFilm
 from edge_infer.day.worklist import WorklistRow, refused_row, screened_row
 from edge_infer.errors import ImageError, ModelError
+from edge_infer.films.film_file import FilmFile
 from edge_infer.films.find_images import FoundImage
 from edge_infer.films.isolation import Crew, run_isolated
 from edge_infer.films.radiograph import Radiograph, read_radiograph
@@ -134,7 +135,7 @@ def score_films(
         full_decode=full_decode,
     )
     is_here = _runs_network_here(workers, len(paths))
-    work: Callable[[Path], PreparedFilm | ScoredFilm] = (
+    work: Callable[[FilmFile], PreparedFilm | ScoredFilm] = (
         read if is_here else partial(_read_and_score, read, model.path, model.sha256)
     )
     results = run_isolated(
@@ -186,13 +187,18 @@ def _model_of_worker(path: Path, sha256: str) -> Classifier:
 
 
 def _read_and_score(
-    read: Callable[[Path], PreparedFilm], model: Path, sha256: str, path: Path
+    read: Callable[[FilmFile], PreparedFilm], model: Path, sha256: str, file: FilmFile
 ) -> ScoredFilm:
-    return run_network(read(path), _model_of_worker(model, sha256))
+    return run_network(read(file), _model_of_worker(model, sha256))
 
 
 def prepare_film(
-    path: Path, *, height: int, width: int, include_patient: bool, full_decode: bool = False
+    file: Path | FilmFile,
+    *,
+    height: int,
+    width: int,
+    include_patient: bool,
+    full_decode: bool = False,
 ) -> PreparedFilm:
     """Read a film and shrink it to what the network and the page need; runs in a worker.
 
@@ -201,7 +207,7 @@ def prepare_film(
     the film cannot be screened.
     """
     try:
-        film = read_radiograph(path, size=None if full_decode else (height, width))
+        film = read_radiograph(file, size=None if full_decode else (height, width))
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)

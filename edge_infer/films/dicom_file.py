@@ -1,8 +1,8 @@
-"""Open a DICOM file safely: its header parsed up to the pixels, which are not read yet.
+"""Parse the header of a DICOM file safely, up to the pixels, which are not read yet.
 
 pydicom's `dcmread` inflates a deflated file without a limit, takes any text for DICOM under
 `force=True`, and loads the pixels with the header. Its element parser is used here instead, on a
-stream that this module opens, inflates and bounds.
+stream that this module inflates and bounds.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from pydicom.dataset import Dataset
@@ -24,7 +22,7 @@ from pydicom.tag import BaseTag
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.dicom_elements import DicomElements
 from edge_infer.films.dicom_syntax import Encoding, TransferSyntax
-from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
+from edge_infer.films.film_file import take
 
 MAX_INFLATED_BYTES = 2**30
 """A deflated header and picture may fill this much memory and no more (1 MB can hold 1 GB)."""
@@ -64,47 +62,26 @@ class _WatchedStream:
         return data
 
 
-@contextmanager
-def open_dicom(path: Path) -> Iterator[DicomFile]:
-    """Parse the header of the DICOM file at `path`, with or without its 128-byte preamble.
+def parse_dicom(file: BinaryIO) -> DicomFile:
+    """Parse the header of a DICOM file, with or without its 128-byte preamble.
 
-    Raises UnreadableImage (CANNOT_OPEN, NOT_AN_IMAGE, DAMAGED, TRUNCATED) or
-    UnsupportedImage (TOO_LARGE). The stream is open inside the `with` block only.
+    Raises UnreadableImage DAMAGED or UnsupportedImage TOO_LARGE: whatever pydicom raises for a
+    damaged header is converted here.
     """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise _cannot_open(error) from error
-    with file:
-        yield _parse(file)
-
-
-def _parse(file: BinaryIO) -> DicomFile:
-    """Convert whatever pydicom raises for a damaged header: the boundary of header parsing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _parse_header(file)
     except ImageError:
         raise
-    except OSError as error:
-        # pydicom raises OSError for damaged sequences too, without an errno.
-        if error.errno is not None:
-            raise _cannot_open(error) from error
-        raise _damaged() from error
-    # Byte mutations raised AttributeError, NotImplementedError, ValueError, TypeError,
+    # Byte mutations raised AttributeError, NotImplementedError, ValueError, TypeError, OSError,
     # RuntimeError, InvalidDicomError, RecursionError and more: no list is complete.
     except Exception as error:
         raise _damaged() from error
 
 
 def _parse_header(file: BinaryIO) -> DicomFile:
-    head = file.read(HEAD_BYTES)
-    if sniff(head) is not FileKind.DICOM:
-        raise UnreadableImage(
-            "This is not an image: its content is not DICOM.", ReasonCode.NOT_AN_IMAGE
-        )
-    file.seek(132 if head[128:132] == b"DICM" else 0)
+    file.seek(132 if file.read(132)[128:] == b"DICM" else 0)
     meta, _ = _read_elements(file, TransferSyntax.EXPLICIT_LITTLE, _is_past_file_meta)
     syntax_uid = DicomElements(meta).text("TransferSyntaxUID")
     syntax = TransferSyntax.find(syntax_uid) if syntax_uid else _guess_syntax(file)
@@ -163,7 +140,7 @@ def _inflate(file: BinaryIO) -> tuple[BinaryIO, bool]:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     inflated = io.BytesIO()
     try:
-        while not inflater.eof and (compressed := file.read(2**20)):
+        while not inflater.eof and (compressed := take(file, 2**20)):
             while compressed:
                 inflated.write(inflater.decompress(compressed, 2**24))
                 if inflated.tell() > MAX_INFLATED_BYTES:
@@ -176,13 +153,6 @@ def _inflate(file: BinaryIO) -> tuple[BinaryIO, bool]:
         raise _damaged() from error
     inflated.seek(0)
     return inflated, inflater.eof
-
-
-def _cannot_open(error: OSError) -> UnreadableImage:
-    return UnreadableImage(
-        f"The file cannot be opened: {error.strerror or type(error).__name__}.",
-        ReasonCode.CANNOT_OPEN,
-    )
 
 
 def _damaged() -> UnreadableImage:

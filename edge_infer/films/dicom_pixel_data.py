@@ -9,6 +9,7 @@ from typing import BinaryIO
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.dicom_file import DicomFile
 from edge_infer.films.dicom_syntax import TransferSyntax
+from edge_infer.films.film_file import take
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
@@ -60,7 +61,7 @@ def open_pixel_data(film: DicomFile) -> PixelData:
     )
 
 
-def read_native_frame(pixel_data: PixelData, *, size: int) -> bytes:
+def read_native_frame(pixel_data: PixelData, *, size: int) -> bytes | memoryview:
     """Return the first `size` bytes of uncompressed pixels; raises TRUNCATED or DAMAGED."""
     if pixel_data.length == _UNDEFINED:
         raise UnreadableImage(
@@ -68,13 +69,13 @@ def read_native_frame(pixel_data: PixelData, *, size: int) -> bytes:
             f"TransferSyntaxUID (0002,0010) '{pixel_data.syntax_uid}' says it is not.",
             ReasonCode.DAMAGED,
         )
-    data = pixel_data.stream.read(min(size, pixel_data.length))
+    data = take(pixel_data.stream, min(size, pixel_data.length))
     if len(data) < size:
         raise _truncated()
     return data
 
 
-def read_encapsulated_frame(pixel_data: PixelData) -> bytes:
+def read_encapsulated_frame(pixel_data: PixelData) -> bytes | memoryview:
     """Return the compressed frame, its fragments joined (PS3.5 A.4).
 
     Only films of one frame come here, so every fragment after the offset table belongs to it.
@@ -89,11 +90,11 @@ def read_encapsulated_frame(pixel_data: PixelData) -> bytes:
     fragments = _read_fragments(pixel_data.stream)
     if not any(fragments):
         raise _no_pixels()
-    return b"".join(fragments)
+    return fragments[0] if len(fragments) == 1 else b"".join(fragments)
 
 
-def _read_fragments(stream: BinaryIO) -> list[bytes]:
-    fragments: list[bytes] = []
+def _read_fragments(stream: BinaryIO) -> list[bytes | memoryview]:
+    fragments: list[bytes | memoryview] = []
     while len(head := stream.read(8)) == 8:
         group, element, length = struct.unpack("<HHI", head)
         if (group, element) == _SEQUENCE_END:
@@ -103,7 +104,7 @@ def _read_fragments(stream: BinaryIO) -> list[bytes]:
                 "The picture is damaged: the parts of PixelData (7FE0,0010) are out of order.",
                 ReasonCode.DAMAGED,
             )
-        data = stream.read(length)
+        data = take(stream, length)
         if len(data) < length:
             raise _truncated()
         fragments.append(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,13 @@ from edge_infer.films.dicom_age import find_age
 from edge_infer.films.dicom_colour import build_palette_table, merge_channels
 from edge_infer.films.dicom_display import show
 from edge_infer.films.dicom_elements import DicomElements
-from edge_infer.films.dicom_file import DicomFile, open_dicom
+from edge_infer.films.dicom_file import DicomFile, parse_dicom
 from edge_infer.films.dicom_gates import check_header
 from edge_infer.films.dicom_grey import build_grey_table, read_grey_steps
 from edge_infer.films.dicom_pixel_data import PixelData, open_pixel_data
 from edge_infer.films.dicom_pixels import PixelFormat, StoredPixels, describe_pixels, read_pixels
 from edge_infer.films.dicom_syntax import Encoding
+from edge_infer.films.film_file import FilmFile
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.shrink import shrink_factor
 from edge_infer.films.study import Identity, InputType, StudyInfo
@@ -30,25 +30,25 @@ _LARGEST_ASPECT = 5.0
 """Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
 
 
-def read_dicom(path: Path, *, size: tuple[int, int] | None = None) -> Radiograph:
-    """Read the DICOM film at `path`, compressed or not, with or without a preamble.
+def read_dicom(file: FilmFile, *, size: tuple[int, int] | None = None) -> Radiograph:
+    """Read a DICOM film, compressed or not, with or without a preamble.
 
     `size` is explained at `read_radiograph`.
 
     Raises UnreadableImage or UnsupportedImage with the StudyInfo read so far.
     """
-    with open_dicom(path) as film:
-        study = describe_study(film.elements)
-        try:
-            if film.is_cut:
-                raise UnreadableImage(
-                    "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
-                )
-            check_header(film.elements, age_years=study.age_years)
-            full_shape, pixels, scale = _read_grey(film, size)
-        except ImageError as error:
-            error.study = study
-            raise
+    film = parse_dicom(file.stream)
+    study = describe_study(film.elements)
+    try:
+        if film.is_cut:
+            raise UnreadableImage(
+                "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
+            )
+        check_header(film.elements, age_years=study.age_years)
+        full_shape, pixels, scale = _read_grey(film, size)
+    except ImageError as error:
+        error.study = study
+        raise
     return Radiograph(
         pixels=pixels,
         pixel_aspect=find_pixel_aspect(film.elements),

@@ -14,7 +14,7 @@ _SLACK_BYTES = 64
 
 
 def decode_rle(
-    data: bytes, *, pixels: int, samples: int, bytes_per_sample: int
+    data: bytes | memoryview, *, pixels: int, samples: int, bytes_per_sample: int
 ) -> NDArray[np.uint8 | np.uint16]:
     """Return the samples as [samples, pixels], uint8 or uint16.
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.errors import ReasonCode, UnreadableImage
+from edge_infer.films.film_file import FilmFile, open_film_file
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.films.study import StudyInfo
-
-MAX_FILE_BYTES = 2**30
-"""1 GiB: a 120-megapixel film of 16 bits is 0.22 GiB, so nothing larger is one film."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +31,10 @@ class Radiograph:
     """By which the decoder made both sides smaller before any mean was taken."""
 
 
-def read_radiograph(path: Path, *, size: tuple[int, int] | None = None) -> Radiograph:
-    """Read the film at `path`, of whatever format its content is (its name is not looked at).
+def read_radiograph(file: Path | FilmFile, *, size: tuple[int, int] | None = None) -> Radiograph:
+    """Read the film at a path, of whatever format its content is (its name is not looked at).
+
+    A file that is open already, to be hashed, is not read again.
 
     With `size`, the height and width of the model's input, a film of at least twice that comes back
     as its area means of that size, and formats that hold smaller pictures are decoded to one, never
@@ -45,12 +44,15 @@ def read_radiograph(path: Path, *, size: tuple[int, int] | None = None) -> Radio
 
     Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
     """
-    kind = _look_at(path)
+    if isinstance(file, Path):
+        with open_film_file(file) as opened:
+            return read_radiograph(opened, size=size)
+    kind = _look_at(file)
     # Imported late: a folder of JPEGs never loads pydicom, and the readers import Radiograph.
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom_reader import read_dicom
 
-        return read_dicom(path, size=size)
+        return read_dicom(file, size=size)
     if kind is FileKind.OTHER_IMAGE:
         raise UnreadableImage(
             "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
@@ -63,31 +65,13 @@ def read_radiograph(path: Path, *, size: tuple[int, int] | None = None) -> Radio
         )
     from edge_infer.films.raster_reader import read_raster
 
-    return read_raster(path, size=size)
+    return read_raster(file, kind, size=size)
 
 
-def _look_at(path: Path) -> FileKind:
-    """Check that `path` is a readable file of a sane size and name its kind."""
-    try:
-        status = path.stat()
-        # Opening a FIFO would wait for ever.
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableImage(
-                "This cannot be opened: it is not a regular file.", ReasonCode.CANNOT_OPEN
-            )
-        if status.st_size > MAX_FILE_BYTES:
-            raise UnsupportedImage(
-                f"The file is too large for one film: {status.st_size / 2**30:.1f} GiB, "
-                "the limit is 1 GiB.",
-                ReasonCode.TOO_LARGE,
-            )
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise UnreadableImage(
-            f"The file cannot be opened: {error.strerror or type(error).__name__}.",
-            ReasonCode.CANNOT_OPEN,
-        ) from error
+def _look_at(file: FilmFile) -> FileKind:
+    """Name the kind of a file that is not empty."""
+    head = file.stream.read(HEAD_BYTES)
+    file.stream.seek(0)
     if not head:
         raise UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
     return sniff(head)

@@ -84,13 +84,14 @@ def _read_png(data: bytes) -> RasterHeader:
     if data[12:16] != b"IHDR":
         raise damaged()
     has_alpha, has_data, at = bool(colour_type & 4), False, 8
+    view = memoryview(data)
     while True:
         length, name = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
             raise truncated()
         # Upper case: the picture depends on this chunk (PNG 5.4). Text may be wrong unharmed.
-        if name[:1].isupper() and zlib.crc32(data[at + 4 : end - 4]) != _uint32(data, end - 4):
+        if name[:1].isupper() and zlib.crc32(view[at + 4 : end - 4]) != _uint32(data, end - 4):
             raise damaged()
         if name == b"acTL" and length >= 4 and _uint32(data, at + 8) > 1:
             raise _several_frames(_uint32(data, at + 8))

@@ -7,19 +7,19 @@ numbers therefore looks almost black, as in any viewer; preprocessing stretches 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.area_mean import area_sums
-from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
+from edge_infer.films.film_file import FilmFile
 from edge_infer.films.opencv_decode import decode_with_opencv, jpeg_scale, scaled_jpeg_mode
-from edge_infer.films.radiograph import MAX_FILE_BYTES, Radiograph
+from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.raster_headers import RasterHeader, damaged, read_raster_header, truncated
 from edge_infer.films.shrink import scaled_shape, shrink_factor
-from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
+from edge_infer.films.sniff import FileKind
 from edge_infer.films.study import InputType, StudyInfo
 
 _MOST_PIXELS = 120_000_000
@@ -35,20 +35,21 @@ _COLOUR_SHARE = 99.0
 """Percent of the pixels that must be grey: a small coloured label does not make a film a photo."""
 
 
-def read_raster(path: Path, *, size: tuple[int, int] | None = None) -> Radiograph:
-    """Read one PNG, JPEG, TIFF or BMP film.
+def read_raster(
+    file: FilmFile, kind: FileKind, *, size: tuple[int, int] | None = None
+) -> Radiograph:
+    """Read one PNG, JPEG, TIFF or BMP film, `kind` saying which.
 
     `size` is explained at `read_radiograph`.
 
     `pixels` covers the file's whole range as 0..65535, transparency over black, EXIF orientation
     applied; `pixel_aspect` is 1.0 and the study knows only its input type. Raises UnreadableImage
-    (cannot_open, empty_file, not_an_image, no_decoder, truncated, damaged) or UnsupportedImage
-    (too_large, too_small, several_frames, colour, blank).
+    (no_decoder, truncated, damaged) or UnsupportedImage (too_large, too_small, several_frames,
+    colour, blank).
     """
     study = StudyInfo(input_type=InputType.RASTER)
     try:
-        data = _read_bytes(path)
-        kind = _require_raster(data)
+        data = file.stream.read()
         header = read_raster_header(data, kind)
         _check_size(header)
         factor = shrink_factor((header.height, header.width), size)
@@ -72,44 +73,6 @@ def read_raster(path: Path, *, size: tuple[int, int] | None = None) -> Radiograp
         full_shape=full_shape,
         decoded_scale=scale,
     )
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UnsupportedImage(
-                "The file is larger than 1 GiB, too large for one film; export it again.",
-                ReasonCode.TOO_LARGE,
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnreadableImage(
-            f"The file cannot be opened ({error.strerror or 'the disk does not answer'}); "
-            "check that it still exists and that you may read it.",
-            ReasonCode.CANNOT_OPEN,
-        ) from error
-    if not data:
-        raise UnreadableImage(
-            "The file is empty (0 bytes); copy it again or export it again from its source.",
-            ReasonCode.EMPTY_FILE,
-        )
-    return data
-
-
-def _require_raster(data: bytes) -> FileKind:
-    kind = sniff(data[:HEAD_BYTES])
-    if kind is FileKind.OTHER_IMAGE:
-        raise UnreadableImage(
-            "The picture is in a format that is not read here; export it as DICOM, PNG or JPEG.",
-            ReasonCode.NO_DECODER,
-        )
-    if kind in (FileKind.OTHER, FileKind.DICOM):
-        raise UnreadableImage(
-            "The content of this file is not a PNG, JPEG, TIFF or BMP picture; "
-            "check what it is, and export the film again if it should be one.",
-            ReasonCode.NOT_AN_IMAGE,
-        )
-    return kind
 
 
 def _check_size(header: RasterHeader) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from edge_infer import screen
 from edge_infer.errors import ImageError
+from edge_infer.films.film_file import FilmFile
 
 
 class Reading:
@@ -31,9 +32,9 @@ def read_here(monkeypatch: pytest.MonkeyPatch) -> Reading:
     reading = Reading()
     prepare = screen.prepare_film
 
-    def prepare_and_note(path: Path, **options: Any) -> Any:
-        reading.decoded.append(path.name)
-        return prepare(path, **options)
+    def prepare_and_note(file: FilmFile, **options: Any) -> Any:
+        reading.decoded.append(file.path.name)
+        return prepare(file, **options)
 
     def run_here(
         work: Callable[[Path], Any], paths: Sequence[Path], **_: object

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnsupportedImage
-from edge_infer.films.dicom_reader import read_dicom
+from edge_infer.films.radiograph import read_radiograph
 from tests.edge.films import dicom_factory as made
 from tests.edge.films.dicom_factory import bands, write_dicom
 
@@ -54,7 +54,7 @@ GREY_FILMS: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", GREY_FILMS)
 def test_grey_in_colour_is_a_film(name: str, tmp_path: Path) -> None:
     pixels, options = GREY_FILMS[name]
-    film = read_dicom(write_dicom(tmp_path, pixels, **options))
+    film = read_radiograph(write_dicom(tmp_path, pixels, **options))
     np.testing.assert_array_equal(film.pixels, GREY_SHOWN)
 
 
@@ -72,14 +72,14 @@ def test_real_colour_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(
         UnsupportedImage, match=r"PhotometricInterpretation \(0028,0004\)"
     ) as caught:
-        read_dicom(write_dicom(tmp_path, pixels, **options))
+        read_radiograph(write_dicom(tmp_path, pixels, **options))
     assert caught.value.code is ReasonCode.COLOUR
 
 
 @pytest.mark.parametrize("photometric", ["YBR_FULL_422", "RGB"])
 def test_grey_baseline_jpeg_of_three_components(photometric: str, tmp_path: Path) -> None:
     frame = bytes(imagecodecs.jpeg8_encode(GREY_RGB, 95))
-    film = read_dicom(
+    film = read_radiograph(
         write_dicom(
             *(tmp_path, GREY_RGB), photometric=photometric, syntax=made.JPEG_BASELINE, frame=frame
         )
@@ -92,7 +92,7 @@ def test_unmarked_jpeg_is_what_the_header_says(tmp_path: Path) -> None:
     at = marked.index(b"\xff\xee")
     length = int.from_bytes(marked[at + 2 : at + 4], "big")
     frame = marked[:at] + marked[at + 2 + length :]
-    film = read_dicom(
+    film = read_radiograph(
         write_dicom(
             *(tmp_path, GREY_RGB), photometric="RGB", syntax=made.JPEG_BASELINE, frame=frame
         )
@@ -103,12 +103,12 @@ def test_unmarked_jpeg_is_what_the_header_says(tmp_path: Path) -> None:
 def test_a_small_coloured_marker_leaves_a_film(tmp_path: Path) -> None:
     pixels = GREY_RGB.copy()
     pixels[:10, :15] = [255, 0, 0]  # 0.7 % of the picture
-    read_dicom(write_dicom(tmp_path, pixels, photometric="RGB"))
+    read_radiograph(write_dicom(tmp_path, pixels, photometric="RGB"))
 
 
 def test_16_bits_per_channel(tmp_path: Path) -> None:
     pixels = bands([0, 1000, 40000, 65535])
-    film = read_dicom(write_dicom(tmp_path, np.dstack([pixels] * 3), photometric="RGB"))
+    film = read_radiograph(write_dicom(tmp_path, np.dstack([pixels] * 3), photometric="RGB"))
     np.testing.assert_array_equal(film.pixels, pixels)
 
 
@@ -124,12 +124,12 @@ def _palette(*, blue: list[int]) -> dict[str, Any]:
 
 def test_a_grey_palette_is_a_film(tmp_path: Path) -> None:
     palette = _palette(blue=[0, 5000, 30000, 65535])
-    film = read_dicom(write_dicom(tmp_path, bands([0, 1, 2, 200], "u1"), **palette))
+    film = read_radiograph(write_dicom(tmp_path, bands([0, 1, 2, 200], "u1"), **palette))
     np.testing.assert_array_equal(film.pixels, bands([0, 5000, 30000, 65535]))
 
 
 @pytest.mark.parametrize("blue", [[0, 5000, 60000, 65535], [0, 1]])
 def test_a_coloured_or_missing_palette_is_refused(blue: list[int], tmp_path: Path) -> None:
     with pytest.raises(UnsupportedImage) as caught:
-        read_dicom(write_dicom(tmp_path, bands([0, 1, 2, 3], "u1"), **_palette(blue=blue)))
+        read_radiograph(write_dicom(tmp_path, bands([0, 1, 2, 3], "u1"), **_palette(blue=blue)))
     assert caught.value.code is ReasonCode.COLOUR

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
-from edge_infer.films.dicom_reader import read_dicom
+from edge_infer.films.radiograph import read_radiograph
 from tests.edge.films import dicom_factory as made
 from tests.edge.films.dicom_factory import IDENTITY, bands, make_code, write_dicom
 
@@ -202,7 +202,7 @@ CHEST_TEXTS = [
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_films_the_model_is_for(name: str, tmp_path: Path) -> None:
-    film = read_dicom(write_dicom(tmp_path, PIXELS, **ACCEPTED[name]))
+    film = read_radiograph(write_dicom(tmp_path, PIXELS, **ACCEPTED[name]))
     assert film.pixels.shape == PIXELS.shape
 
 
@@ -219,14 +219,14 @@ def test_body_parts_in_other_scripts(charset: str | None, raw: bytes, tmp_path: 
     content = made.make_dicom(PIXELS, BodyPartExamined="@" * len(raw), SpecificCharacterSet=charset)
     path = tmp_path / "film.dcm"
     path.write_bytes(content.replace(b"@" * len(raw), raw))
-    read_dicom(path)
+    read_radiograph(path)
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_films_the_model_is_not_for(name: str, tmp_path: Path) -> None:
     elements, code, told = REFUSED[name]
     with pytest.raises(UnsupportedImage) as caught:
-        read_dicom(write_dicom(tmp_path, PIXELS, **elements))
+        read_radiograph(write_dicom(tmp_path, PIXELS, **elements))
     assert caught.value.code is code
     assert told in str(caught.value)
     assert str(caught.value).endswith(".")
@@ -236,21 +236,23 @@ def test_films_the_model_is_not_for(name: str, tmp_path: Path) -> None:
 def test_another_body_part_in_free_text(text: str, tmp_path: Path) -> None:
     elements = {"BodyPartExamined": None, "ViewPosition": None, "StudyDescription": text}
     with pytest.raises(UnsupportedImage, match=r"StudyDescription \(0008,1030\) says") as caught:
-        read_dicom(write_dicom(tmp_path, PIXELS, SpecificCharacterSet="ISO_IR 192", **elements))
+        read_radiograph(
+            write_dicom(tmp_path, PIXELS, SpecificCharacterSet="ISO_IR 192", **elements)
+        )
     assert caught.value.code is ReasonCode.OTHER_BODY_PART
 
 
 @pytest.mark.parametrize("text", CHEST_TEXTS)
 def test_no_chest_film_is_refused_for_its_free_text(text: str, tmp_path: Path) -> None:
     elements = {"BodyPartExamined": None, "ViewPosition": None, "StudyDescription": text}
-    read_dicom(write_dicom(tmp_path, PIXELS, SpecificCharacterSet="ISO_IR 192", **elements))
+    read_radiograph(write_dicom(tmp_path, PIXELS, SpecificCharacterSet="ISO_IR 192", **elements))
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_no_message_contains_the_identity(name: str, tmp_path: Path) -> None:
     elements = {**REFUSED[name][0], **IDENTITY}
     with pytest.raises(ImageError) as caught:
-        read_dicom(write_dicom(tmp_path, PIXELS, **elements))
+        read_radiograph(write_dicom(tmp_path, PIXELS, **elements))
     shown = str(caught.value) + repr(caught.value.study)
     for secret in ("ACC-77001", "MUSTERFRAU", "ERIKA", "ID-990011", "20100704"):
         assert secret not in shown

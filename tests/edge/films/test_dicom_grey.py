@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
-from edge_infer.films.dicom_reader import read_dicom
+from edge_infer.films.radiograph import read_radiograph
 from tests.edge.films.dicom_factory import (
     BIG,
     COLUMNS,
@@ -144,7 +144,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any], list[int], list[int]]] = {
 def test_grey_equals_the_hand_computed(name: str, tmp_path: Path) -> None:
     dtype, bits, elements, stored, expected = CASES[name]
     pixels = bands(stored, dtype)
-    film = read_dicom(write_dicom(tmp_path, pixels, bits=bits, **_with_tables(elements)))
+    film = read_radiograph(write_dicom(tmp_path, pixels, bits=bits, **_with_tables(elements)))
     assert film.pixels.dtype == np.uint16
     np.testing.assert_array_equal(film.pixels, bands(expected))
 
@@ -156,13 +156,13 @@ def test_binary_header_values_in_other_encodings(name: str, syntax: str, tmp_pat
     path = write_dicom(
         tmp_path, bands(stored, dtype), bits=bits, syntax=syntax, **_with_tables(elements)
     )
-    np.testing.assert_array_equal(read_dicom(path).pixels, bands(expected))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, bands(expected))
 
 
 def test_eight_bit_entries_packed_in_bytes(tmp_path: Path) -> None:
     lut = make_lut(first=0, bits=8, entries=[0, 51, 102, 255], is_bytes=True)
     path = write_dicom(tmp_path, bands([0, 1, 2, 200], "u1"), VOILUTSequence=lut)
-    np.testing.assert_array_equal(read_dicom(path).pixels, bands([0, 13107, 26214, 65535]))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, bands([0, 13107, 26214, 65535]))
 
 
 def test_a_damaged_modality_lut_is_no_film(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_damaged_modality_lut_is_no_film(tmp_path: Path) -> None:
     lut[0].LUTDescriptor = [4000, 0, 16]
     path = write_dicom(tmp_path, bands(EIGHT, "u1"), ModalityLUTSequence=lut)
     with pytest.raises(UnreadableImage, match=r"ModalityLUTSequence \(0028,3000\)") as caught:
-        read_dicom(path)
+        read_radiograph(path)
     assert caught.value.code is ReasonCode.DAMAGED
 
 
@@ -178,7 +178,7 @@ def test_one_grey_is_blank(tmp_path: Path) -> None:
     pixels = bands([7, 7, 7, 7], "u1")
     pixels[0, 0] = 200  # one marker does not make a film
     with pytest.raises(UnsupportedImage) as caught:
-        read_dicom(write_dicom(tmp_path, pixels))
+        read_radiograph(write_dicom(tmp_path, pixels))
     assert caught.value.code is ReasonCode.BLANK
 
 
@@ -186,9 +186,9 @@ def test_a_marker_does_not_change_the_film(tmp_path: Path) -> None:
     pixels = bands([0, 100, 200, 300])
     marked = pixels.copy()
     marked[0, 0] = 4095
-    plain = read_dicom(write_dicom(tmp_path, pixels, bits=12)).pixels
+    plain = read_radiograph(write_dicom(tmp_path, pixels, bits=12)).pixels
     np.testing.assert_array_equal(
-        plain[1:], read_dicom(write_dicom(tmp_path, marked, bits=12)).pixels[1:]
+        plain[1:], read_radiograph(write_dicom(tmp_path, marked, bits=12)).pixels[1:]
     )
 
 
@@ -214,12 +214,12 @@ def test_monochrome1_is_monochrome2_of_the_inverse(
     one = {"photometric": "MONOCHROME1", "WindowCenter": top + 1 - centre, "WindowWidth": width}
     two = {"photometric": "MONOCHROME2", "WindowCenter": centre, "WindowWidth": width}
     try:
-        shown = read_dicom(write_dicom(tmp_path, pixels, bits=bits, **two)).pixels
+        shown = read_radiograph(write_dicom(tmp_path, pixels, bits=bits, **two)).pixels
     except UnsupportedImage:  # a window beside the values shows nothing; the inverse neither
         with pytest.raises(UnsupportedImage):
-            read_dicom(write_dicom(tmp_path, top - pixels, bits=bits, **one))
+            read_radiograph(write_dicom(tmp_path, top - pixels, bits=bits, **one))
         return
-    inverse = read_dicom(write_dicom(tmp_path, top - pixels, bits=bits, **one)).pixels
+    inverse = read_radiograph(write_dicom(tmp_path, top - pixels, bits=bits, **one)).pixels
     assert np.abs(shown.astype(int) - inverse).max() <= 1  # rounding of halves
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge_infer.errors import UnsupportedImage
 from edge_infer.films.dicom_age import parse_age
-from edge_infer.films.dicom_reader import read_dicom
+from edge_infer.films.radiograph import read_radiograph
 from tests.edge.films import dicom_factory as made
 from tests.edge.films.dicom_factory import IDENTITY, bands, write_dicom
 
@@ -35,7 +35,7 @@ def test_ages_in_weeks_and_days() -> None:
 
 
 def test_the_study_travels_with_film_and_error(tmp_path: Path) -> None:
-    study = read_dicom(write_dicom(tmp_path, PIXELS, **IDENTITY)).study
+    study = read_radiograph(write_dicom(tmp_path, PIXELS, **IDENTITY)).study
     assert (study.modality, study.view_position, study.age_years) == ("CR", "PA", 42.0)
     assert (study.study_instance_uid, study.sop_instance_uid) == ("1.2.3", "1.2.3.4")
     assert study.identity.accession_number == "ACC-77001"
@@ -43,7 +43,7 @@ def test_the_study_travels_with_film_and_error(tmp_path: Path) -> None:
     assert study.identity.patient_id == "ID-990011"
     assert study.identity.patient_birth_date == "20100704"
     with pytest.raises(UnsupportedImage) as caught:
-        read_dicom(write_dicom(tmp_path, PIXELS, **IDENTITY, NumberOfFrames=3))
+        read_radiograph(write_dicom(tmp_path, PIXELS, **IDENTITY, NumberOfFrames=3))
     assert caught.value.study == study
     assert pickle.loads(pickle.dumps(caught.value)).study == study
 
@@ -65,14 +65,14 @@ def test_names_in_any_character_set(
     content = made.make_dicom(PIXELS, PatientName="@" * len(name), SpecificCharacterSet=charset)
     path = tmp_path / "film.dcm"
     path.write_bytes(content.replace(b"@" * len(name), name))
-    assert read_dicom(path).study.identity.patient_name == shown
+    assert read_radiograph(path).study.identity.patient_name == shown
 
 
 def test_long_values_are_cut_and_control_characters_dropped(tmp_path: Path) -> None:
     content = made.make_dicom(PIXELS, StudyInstanceUID="1." * 300 + "1", ViewPosition="P@A")
     path = tmp_path / "film.dcm"
     path.write_bytes(content.replace(b"P@A", b"P\x1bA"))
-    study = read_dicom(path).study
+    study = read_radiograph(path).study
     assert study.study_instance_uid == "1." * 32
     assert study.view_position == "P A"
 
@@ -90,7 +90,7 @@ def test_long_values_are_cut_and_control_characters_dropped(tmp_path: Path) -> N
     ],
 )
 def test_pixel_aspect(elements: dict[str, Any], aspect: float, tmp_path: Path) -> None:
-    assert read_dicom(write_dicom(tmp_path, PIXELS, **elements)).pixel_aspect == aspect
+    assert read_radiograph(write_dicom(tmp_path, PIXELS, **elements)).pixel_aspect == aspect
 
 
 @pytest.mark.parametrize(
@@ -99,5 +99,5 @@ def test_pixel_aspect(elements: dict[str, Any], aspect: float, tmp_path: Path) -
 )
 def test_burned_in_text_is_told(tmp_path: Path, value: str | None, expected: bool) -> None:
     elements = {} if value is None else {"BurnedInAnnotation": value}
-    study = read_dicom(write_dicom(tmp_path, PIXELS, **elements)).study
+    study = read_radiograph(write_dicom(tmp_path, PIXELS, **elements)).study
     assert study.has_burned_in_text is expected

@@ -10,8 +10,8 @@ import pytest
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films import dicom_file
-from edge_infer.films.dicom_reader import read_dicom
 from edge_infer.films.dicom_syntax import TransferSyntax
+from edge_infer.films.radiograph import read_radiograph
 from tests.edge.films import dicom_factory as made
 from tests.edge.films.dicom_factory import bands, make_dicom, write_dicom
 
@@ -41,13 +41,13 @@ def test_every_known_syntax_is_tested() -> None:
 
 @pytest.mark.parametrize("syntax", EXACT)
 def test_lossless_8_bits(syntax: str, tmp_path: Path) -> None:
-    film = read_dicom(write_dicom(tmp_path, EIGHT, syntax=syntax))
+    film = read_radiograph(write_dicom(tmp_path, EIGHT, syntax=syntax))
     np.testing.assert_array_equal(film.pixels, EIGHT_GREY)
 
 
 @pytest.mark.parametrize("syntax", EXACT)
 def test_lossless_12_bits(syntax: str, tmp_path: Path) -> None:
-    film = read_dicom(write_dicom(tmp_path, TWELVE, syntax=syntax, bits=12))
+    film = read_radiograph(write_dicom(tmp_path, TWELVE, syntax=syntax, bits=12))
     np.testing.assert_array_equal(film.pixels, TWELVE_GREY)
 
 
@@ -56,7 +56,7 @@ def test_lossless_16_bits_with_a_window(syntax: str, tmp_path: Path) -> None:
     pixels = bands([19799, 20000, 30000, 60000])
     # (x - 29999.5) / 20000 + 0.5
     expected = bands([0, 2, 32769, 65535])
-    film = read_dicom(
+    film = read_radiograph(
         write_dicom(tmp_path, pixels, syntax=syntax, WindowCenter=30000, WindowWidth=20001)
     )
     np.testing.assert_array_equal(film.pixels, expected)
@@ -65,24 +65,25 @@ def test_lossless_16_bits_with_a_window(syntax: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("syntax", [s for s in EXACT if s != made.JPEG_LS])
 def test_lossless_signed_12_bits(syntax: str, tmp_path: Path) -> None:
     pixels = bands([-2048, -1, 0, 2047], "i2")
-    film = read_dicom(write_dicom(tmp_path, pixels, syntax=syntax, bits=12))
+    film = read_radiograph(write_dicom(tmp_path, pixels, syntax=syntax, bits=12))
     np.testing.assert_array_equal(film.pixels, bands([0, 32759, 32776, 65535]))
 
 
 @pytest.mark.parametrize("syntax", LOSSY_8)
 def test_lossy_8_bits(syntax: str, tmp_path: Path) -> None:
-    film = read_dicom(write_dicom(tmp_path, EIGHT, syntax=syntax))
+    film = read_radiograph(write_dicom(tmp_path, EIGHT, syntax=syntax))
     assert np.abs(film.pixels.astype(int) - EIGHT_GREY).max() <= 4 * 257
 
 
 @pytest.mark.parametrize("syntax", LOSSY_12)
 def test_lossy_12_bits(syntax: str, tmp_path: Path) -> None:
-    film = read_dicom(write_dicom(tmp_path, TWELVE, syntax=syntax, bits=12))
+    film = read_radiograph(write_dicom(tmp_path, TWELVE, syntax=syntax, bits=12))
     assert np.abs(film.pixels.astype(int) - TWELVE_GREY).max() <= 2 * 257
 
 
-def test_several_fragments(tmp_path: Path) -> None:
-    content = make_dicom(EIGHT, syntax=made.J2K_LOSSLESS)
+@pytest.mark.parametrize("syntax", [made.J2K_LOSSLESS, made.RLE])
+def test_several_fragments(syntax: str, tmp_path: Path) -> None:
+    content = make_dicom(EIGHT, syntax=syntax)
     at = content.rindex(b"\xfe\xff\x00\xe0")
     length = int.from_bytes(content[at + 4 : at + 8], "little")
     frame, end = content[at + 8 : at + 8 + length], content[at + 8 + length :]
@@ -90,13 +91,13 @@ def test_several_fragments(tmp_path: Path) -> None:
     split = b"".join(b"\xfe\xff\x00\xe0" + len(i).to_bytes(4, "little") + i for i in items)
     path = tmp_path / "fragments.dcm"
     path.write_bytes(content[:at] + split + end)
-    np.testing.assert_array_equal(read_dicom(path).pixels, EIGHT_GREY)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
 
 
 @pytest.mark.parametrize("syntax", [made.JPEG_LOSSLESS_SV1, made.J2K_LOSSLESS])
 def test_the_precision_of_the_codestream_wins(syntax: str, tmp_path: Path) -> None:
     frame = made.compress(TWELVE, syntax, bits=12)
-    film = read_dicom(write_dicom(tmp_path, TWELVE, syntax=syntax, frame=frame, bits=16))
+    film = read_radiograph(write_dicom(tmp_path, TWELVE, syntax=syntax, frame=frame, bits=16))
     np.testing.assert_array_equal(film.pixels, TWELVE_GREY)
 
 
@@ -104,7 +105,9 @@ def test_single_values_beyond_bits_stored_do_not_darken_the_film(tmp_path: Path)
     pixels = TWELVE.copy()
     pixels[:2, :40] = 4100  # 0.4 % overshoot, as lossy codecs make it at edges
     frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
-    film = read_dicom(write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12))
+    film = read_radiograph(
+        write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
+    )
     expected = TWELVE_GREY.copy()
     expected[:2, :40] = 65535
     np.testing.assert_array_equal(film.pixels, expected)
@@ -112,7 +115,7 @@ def test_single_values_beyond_bits_stored_do_not_darken_the_film(tmp_path: Path)
 
 def test_a_wide_codestream_of_narrow_values_keeps_bits_stored(tmp_path: Path) -> None:
     frame = made.compress(TWELVE, made.JPEG_LOSSLESS_SV1, bits=16)
-    film = read_dicom(
+    film = read_radiograph(
         write_dicom(tmp_path, TWELVE, syntax=made.JPEG_LOSSLESS_SV1, frame=frame, bits=12)
     )
     np.testing.assert_array_equal(film.pixels, TWELVE_GREY)
@@ -121,21 +124,25 @@ def test_a_wide_codestream_of_narrow_values_keeps_bits_stored(tmp_path: Path) ->
 def test_many_values_beyond_bits_stored_prove_the_header_wrong(tmp_path: Path) -> None:
     pixels = bands([0, 1, 5000, 65535])
     frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
-    film = read_dicom(write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12))
+    film = read_radiograph(
+        write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
+    )
     np.testing.assert_array_equal(film.pixels, pixels)
 
 
 def test_a_signed_16_bit_codestream_of_12_bit_values(tmp_path: Path) -> None:
     pixels = bands([-2048, -1, 0, 2047], "i2")
     frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
-    film = read_dicom(write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12))
+    film = read_radiograph(
+        write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
+    )
     np.testing.assert_array_equal(film.pixels, bands([0, 32759, 32776, 65535]))
 
 
 def test_the_sign_of_the_codestream_wins(tmp_path: Path) -> None:
     pixels = bands([-2048, -1, 0, 2047], "i2")
     path = write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, bits=12, PixelRepresentation=0)
-    np.testing.assert_array_equal(read_dicom(path).pixels, bands([0, 32759, 32776, 65535]))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, bands([0, 32759, 32776, 65535]))
 
 
 @pytest.mark.parametrize("syntax", COMPRESSED)
@@ -191,7 +198,7 @@ def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path.write_bytes(made.encode_deflated(b"\0" * 2**23))
     assert path.stat().st_size < 2**15
     with pytest.raises(UnsupportedImage) as caught:
-        read_dicom(path)
+        read_radiograph(path)
     assert caught.value.code is ReasonCode.TOO_LARGE
 
 
@@ -200,13 +207,13 @@ def test_without_preamble(implicit: bool, little: bool, tmp_path: Path) -> None:
     dataset = made.make_dataset(EIGHT)
     path = tmp_path / "film"
     path.write_bytes(made.encode_headerless(dataset, implicit=implicit, little=little))
-    np.testing.assert_array_equal(read_dicom(path).pixels, EIGHT_GREY)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
 
 
 def test_file_meta_without_preamble(tmp_path: Path) -> None:
     path = tmp_path / "film"
     path.write_bytes(make_dicom(EIGHT, syntax=made.J2K_LOSSLESS)[132:])
-    np.testing.assert_array_equal(read_dicom(path).pixels, EIGHT_GREY)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
 
 
 @pytest.mark.parametrize("implicit", [True, False])
@@ -214,7 +221,16 @@ def test_a_missing_transfer_syntax_is_guessed(implicit: bool, tmp_path: Path) ->
     path = tmp_path / "film"
     dataset = made.encode_headerless(made.make_dataset(EIGHT), implicit=implicit)
     path.write_bytes(b"\0" * 128 + b"DICM" + dataset)
-    np.testing.assert_array_equal(read_dicom(path).pixels, EIGHT_GREY)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+def test_pixels_that_begin_at_an_odd_place(tmp_path: Path) -> None:
+    content = make_dicom(TWELVE, bits=12, StudyDescription="ab")
+    longer = content.replace(b"LO\x02\x00ab", b"LO\x03\x00abc")
+    assert len(longer) == len(content) + 1
+    path = tmp_path / "film"
+    path.write_bytes(longer)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, TWELVE_GREY)
 
 
 def test_eight_bits_in_big_endian_words(tmp_path: Path) -> None:
@@ -223,7 +239,7 @@ def test_eight_bits_in_big_endian_words(tmp_path: Path) -> None:
     dataset.PixelData = EIGHT.view("<u2").byteswap().tobytes()
     path = tmp_path / "film"
     path.write_bytes(made.encode_headerless(dataset, implicit=False, little=False))
-    np.testing.assert_array_equal(read_dicom(path).pixels, EIGHT_GREY)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
 
 
 def test_an_unknown_syntax_is_named(tmp_path: Path) -> None:
@@ -265,7 +281,7 @@ def test_a_compressed_syntax_on_native_pixels_is_damaged(tmp_path: Path) -> None
 
 def _refuse(path: Path, code: ReasonCode) -> str:
     with pytest.raises(ImageError) as caught:
-        read_dicom(path)
+        read_radiograph(path)
     assert caught.value.code is code, str(caught.value)
     assert caught.value.study is not None
     assert caught.value.study.modality == "CR"

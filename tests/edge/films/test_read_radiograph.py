@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
-from edge_infer.films import radiograph
+from edge_infer.films import film_file
 from edge_infer.films.radiograph import Radiograph, read_radiograph
 from tests.edge.films import dicom_factory as made
 from tests.edge.films.dicom_factory import bands, make_dicom
@@ -48,6 +49,10 @@ def _make_small_films() -> list[bytes]:
 
 
 FILMS = _make_small_films()
+PICTURES = [
+    cv2.imencode(suffix, bands([0, 90, 180, 255], "u1"))[1].tobytes()
+    for suffix in (".png", ".jpg", ".tiff", ".bmp")
+]
 
 
 def test_unchanged_films_are_read(tmp_path: Path) -> None:
@@ -104,6 +109,39 @@ def _read(folder: Path, content: bytes) -> Radiograph | ImageError:
     return film
 
 
+def test_a_file_too_large_for_memory_is_the_same_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read through the open file, in pieces: whole films, and ones cut in header or picture."""
+    cut = [film[: len(film) * share // 8] for film in FILMS for share in (1, 4, 7)]
+    for content in [*FILMS, *cut, *PICTURES]:
+        monkeypatch.setattr(film_file, "WHOLE_BYTES", 2**26)
+        whole = _read(tmp_path, content)
+        monkeypatch.setattr(film_file, "WHOLE_BYTES", 0)
+        pieces = _read(tmp_path, content)
+        assert type(pieces) is type(whole)
+        assert pieces.study == whole.study
+        if isinstance(whole, ImageError):
+            assert str(pieces) == str(whole)
+        elif isinstance(pieces, Radiograph):
+            np.testing.assert_array_equal(pieces.pixels, whole.pixels)
+
+
+UNREADABLE = Path("/proc/self/mem")
+"""Linux calls it a regular file and lets its owner open it, but not read at its start."""
+
+
+@pytest.mark.skipif(not UNREADABLE.exists(), reason="no /proc on this system")
+@pytest.mark.parametrize("whole_bytes", [2**26, -1])
+def test_a_disk_that_fails_while_reading_is_said(
+    whole_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_file, "WHOLE_BYTES", whole_bytes)
+    with pytest.raises(UnreadableImage, match="cannot be opened: Input/output error") as caught:
+        read_radiograph(UNREADABLE)
+    assert caught.value.code is ReasonCode.CANNOT_OPEN
+
+
 def test_the_name_is_not_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(FILMS[0])
@@ -155,7 +193,7 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "film.dcm"
     with path.open("wb") as file:
         file.write(FILMS[0])
-        file.truncate(radiograph.MAX_FILE_BYTES + 1)  # sparse: takes no space
+        file.truncate(film_file.MAX_FILE_BYTES + 1)  # sparse: takes no space
     with pytest.raises(UnsupportedImage) as caught:
         read_radiograph(path)
     assert caught.value.code is ReasonCode.TOO_LARGE
