@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def decode_reduced(data: bytes, factor: int) -> tuple[NDArray[np.uint8 | np.uint
         if not _is_complete(data):
             return None
         grey = _decode_most_planes(data, header, coding, reduction)
-        grey = _decode(data, header, reduction) if grey is None else grey
+        grey = _decode(io.BytesIO(data), header, reduction) if grey is None else grey
     except Exception:  # noqa: BLE001
         return None
     grey = _recentre(grey, reduction, header.bits, is_reversible=coding.is_reversible)
@@ -108,24 +109,44 @@ def _decode_most_planes(
     planes = _count_noise_planes(data, header, coding)
     if not planes:
         return None
-    short = bytearray(data)
-    short[_DEPTH_AT] -= planes
+    head = bytearray(data[: coding.end])
+    head[_DEPTH_AT] -= planes
     for at in coding.exponents:
-        short[at] -= planes << 3
+        head[at] -= planes << 3
     fewer = replace(header, bits=header.bits - planes)
     try:
-        grey = _decode(bytes(short), fewer, reduction)
+        grey = _decode(_OtherHead(data, bytes(head)), fewer, reduction)
     except Exception:  # noqa: BLE001 - the film as it is, is still to be tried
         return None
-    # Where there is noise, every level has rounded down by half a step on average, and the coarsest
-    # band towards the middle grey.
-    levels, lost = coding.levels - reduction, (1 << planes) - 1
-    wide = grey.astype(np.int32) << np.int32(planes)
-    is_bright = wide >= 1 << (header.bits - 1)
-    wide += np.where(is_bright, (levels + 1) * lost // 2, (levels - 1) * lost // 2) * (grey > 0)
-    most = (1 << header.bits) - 1
-    kind = np.uint8 if header.bits <= 8 else np.uint16
-    return np.asarray(np.clip(wide, 0, most), dtype=kind)
+    return np.asarray(_widen(fewer.bits, planes, coding.levels - reduction)[grey])
+
+
+class _OtherHead(io.BytesIO):
+    """A stream of `data` with another beginning, as long as its own; nothing is copied."""
+
+    def __init__(self, data: bytes, head: bytes) -> None:
+        super().__init__(data)
+        self._head = head
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        start = self.tell()
+        found = super().read(size)
+        changed = self._head[start : start + len(found)]
+        return changed + found[len(changed) :] if changed else found
+
+
+def _widen(bits: int, planes: int, levels: int) -> NDArray[np.uint8 | np.uint16]:
+    """Return what each value of a film without its lowest `planes` had been, on average.
+
+    Where there is noise, each of the `levels` put together has rounded down by half a step, and the
+    coarsest band towards the middle grey.
+    """
+    lost = (1 << planes) - 1
+    values = np.arange(1 << bits, dtype=np.int64) << planes
+    middle = 1 << (bits + planes - 1)
+    values[1:] += np.where(values[1:] >= middle, (levels + 1) * lost, (levels - 1) * lost) // 2
+    kind = np.uint8 if bits + planes <= 8 else np.uint16
+    return np.asarray(np.clip(values, 0, 2 * middle - 1), dtype=kind)
 
 
 def _count_noise_planes(data: bytes, header: Jpeg2000Header, coding: _Coding) -> int:
@@ -143,12 +164,14 @@ def _count_noise_planes(data: bytes, header: Jpeg2000Header, coding: _Coding) ->
     return max(0, min(int(noise) - 1, header.bits - 2, *(data[at] >> 3 for at in coding.exponents)))
 
 
-def _decode(data: bytes, header: Jpeg2000Header, reduction: int) -> NDArray[np.uint8 | np.uint16]:
+def _decode(
+    data: BinaryIO, header: Jpeg2000Header, reduction: int
+) -> NDArray[np.uint8 | np.uint16]:
     from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
     scale = 1 << reduction
     rows, columns = -(-header.rows // scale), -(-header.columns // scale)
-    with Jpeg2KImageFile(io.BytesIO(data)) as image:
+    with Jpeg2KImageFile(data) as image:
         # Pillow rounds the reduced sides to the nearest, OpenJPEG up, and one pixel less is an
         # error: a size that divides evenly makes both agree.
         image._size = (columns * scale, rows * scale)
