@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_export.double_head import compute_head_in_double
+from cxr_export.exact_sums import make_sums_exact
 from cxr_export.parity import Gate, Parity, check_int8
 from cxr_export.quantize import (
     ConvolutionCount,
@@ -89,6 +90,7 @@ def _candidates(
     def make(method: Method, exempt: tuple[str, ...]) -> Candidate:
         model = work / f"int8-{method.value}-{len(exempt)}.onnx"
         quantize(prepared, model, pixels, method=method, exempt=exempt)
+        make_sums_exact(model)
         compute_head_in_double(model)
         logits = run_logits(model, val.pixels)
         return Candidate(
