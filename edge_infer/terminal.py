@@ -71,7 +71,6 @@ class SparseLines:
 
 def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     """Return the lines of the result; paths, as in the list, but never who a film is of."""
-    from edge_infer.day.drift import describe_drift
     from edge_infer.day.report import PAGE_NAME
     from edge_infer.day.worklist import Decision, count_decisions, count_reasons
 
@@ -93,7 +92,7 @@ def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     for row in referred[:_TOP]:
         assert row.finding is not None, "a referred film has a finding"
         lines.append(f"  {row.finding.tb_score:>5}  {printable(row.path)}")
-    drift = describe_drift(day)
+    drift = day.drift
     if drift is not None and drift.is_shifted:
         lines.append(drift.sentence)
     return [

@@ -16,7 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from edge_infer.day.drift import describe_drift
 from edge_infer.day.report_html import render_page
 from edge_infer.day.worklist import ScreenedDay, WorklistRow, count_decisions, count_reasons
 from edge_infer.errors import ReportError
@@ -169,7 +168,7 @@ def _describe_site(day: ScreenedDay) -> dict[str, Any] | None:
 
 
 def _describe_drift(day: ScreenedDay) -> dict[str, Any] | None:
-    drift = describe_drift(day)
+    drift = day.drift
     if drift is None:
         return None
     return {**to_plain(drift), "shifted": drift.is_shifted, "sentence": drift.sentence or None}

@@ -13,7 +13,6 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-from edge_infer.day.drift import describe_drift
 from edge_infer.day.expected_tb import expected_share
 from edge_infer.day.report_html_about import percent, render_about
 from edge_infer.day.report_html_rows import render_study
@@ -93,7 +92,7 @@ def _warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
         yield _WARNING.format(
             f"<strong>{words.closed_folders}</strong> {names}. {words.films_missing}"
         )
-    drift = describe_drift(day)
+    drift = day.drift
     if drift is not None and drift.is_shifted:
         says = f'<span lang="en">{escape(drift.sentence)}</span>'
         yield _WARNING.format(f"<strong>{words.shifted}</strong> {says}")

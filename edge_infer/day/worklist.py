@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edge_infer.day.expected_tb import DEFAULT_PREVALENCE
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge_infer.day.drift import Drift
     from edge_infer.day.picture_spool import SpooledPicture
     from edge_infer.day.site import Site
     from edge_infer.films.study import StudyInfo
@@ -111,6 +113,16 @@ class ScreenedDay:
     def is_complete(self) -> bool:
         """Whether every file that was found has its row."""
         return len(self.rows) == self.due
+
+    @cached_property
+    def drift(self) -> Drift | None:
+        """How the day's scores compare with those expected, see `describe_drift`.
+
+        Computed once (8 ms) for the JSON, the page and the summary.
+        """
+        from edge_infer.day.drift import describe_drift
+
+        return describe_drift(self)
 
 
 def screened_row(
