@@ -155,6 +155,8 @@ class KeptDay:
                 for index, result in results:
                     look = mark(_to_checked(files[index], result))
                     self._unrecorded.append(look)
+                    if look.sha256 is not None and isinstance(look.outcome, ScoredFilm):
+                        self._rows.prepare(look.sha256, look.outcome)
                     if time.monotonic() - recorded >= _RECORD_EVERY_S:
                         self.record()
                         recorded = time.monotonic()

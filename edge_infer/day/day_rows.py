@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from edge_infer.day.day_files import StoredFile
-from edge_infer.day.film_record import FilmOutcome
+from edge_infer.day.film_record import FilmOutcome, ScoredFilm
 from edge_infer.day.picture_spool import PictureSpool
 from edge_infer.day.worklist import WorklistRow, refused_row, screened_row
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
@@ -31,13 +31,33 @@ class DayRow:
 
 
 class RowMaker:
-    """Makes the rows of a day and keeps those of unchanged films: a list is written every 2 s."""
+    """Makes the rows of a day and keeps those of unchanged films: a list is written every 2 s.
+
+    One serves one run: what it keeps was decided with that run's card.
+    """
 
     def __init__(self, card: ModelCard, pictures: PictureSpool) -> None:
         """Keep small pictures in `pictures`, out of memory."""
         self._card, self._pictures = card, pictures
         self._made: dict[str, WorklistRow] = {}
         """Rows of scored films by content."""
+
+    def prepare(self, sha256: str, film: ScoredFilm) -> None:
+        """Make the row of a film ahead, its pictures too, while others are still being read."""
+        if sha256 in self._made:
+            return
+        row = screened_row(
+            "",
+            to_finding(film.logits, self._card),
+            self._card,
+            study=film.study,
+            thumbnail=film.thumbnail,
+            cam=film.cam,
+        )
+        keep = self._pictures.keep
+        self._made[sha256] = replace(
+            row, thumbnail=keep(bytes(row.thumbnail)), heat=keep(bytes(row.heat))
+        )
 
     def make(
         self,
@@ -60,17 +80,5 @@ class RowMaker:
         if isinstance(outcome, ImageError):
             return refused_row(shown, outcome)
         assert sha256 is not None, "a score has content"
-        if sha256 not in self._made:
-            made = screened_row(
-                shown,
-                to_finding(outcome.logits, self._card),
-                self._card,
-                study=outcome.study,
-                thumbnail=outcome.thumbnail,
-                cam=outcome.cam,
-            )
-            keep = self._pictures.keep
-            self._made[sha256] = replace(
-                made, thumbnail=keep(bytes(made.thumbnail)), heat=keep(bytes(made.heat))
-            )
+        self.prepare(sha256, outcome)
         return replace(self._made[sha256], path=shown)

