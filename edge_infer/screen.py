@@ -1,4 +1,4 @@
-"""The flow: paths become rows. One bad file is a row, never a stop; nothing vanishes."""
+"""The flow: paths become outcomes. One bad file is one, never a stop; nothing vanishes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.day.film_record import ReadingMode, ScoredFilm
-from edge_infer.day.worklist import WorklistRow, refused_row, screened_row
 from edge_infer.errors import ImageError, ModelError
 from edge_infer.films.film_file import FilmFile
-from edge_infer.films.find_images import FoundImage
 from edge_infer.films.isolation import Crew, run_isolated
 from edge_infer.films.radiograph import Radiograph, read_radiograph
 from edge_infer.films.study import Identity, StudyInfo
 from edge_infer.keyed_films import KeyedFilm, read_keyed
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.findings import to_finding
-from edge_infer.model.model_card import ModelCard
 from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
@@ -63,37 +59,6 @@ def open_model(model: Path | ModelFile | Classifier | None = None) -> Classifier
             f"{check.largest_difference:.2g}): copy the file again, then reinstall cxr-edge."
         )
     return classifier
-
-
-def screen(
-    images: Sequence[FoundImage],
-    model: ModelFile | Classifier,
-    *,
-    workers: int,
-    include_patient: bool = False,
-    file_timeout_s: float = 30.0,
-    full_decode: bool = False,
-    crew: Crew | None = None,
-) -> Generator[WorklistRow, None, None]:
-    """Yield exactly one row per image, in order of completion; for the rest see `score_films`."""
-    films = score_films(
-        [image.path for image in images],
-        model,
-        workers=workers,
-        include_patient=include_patient,
-        file_timeout_s=file_timeout_s,
-        full_decode=full_decode,
-        crew=crew,
-    )
-    with closing(films):
-        for index, keyed in films:
-            shown = images[index].shown
-            film = keyed if isinstance(keyed, ImageError) else keyed.film
-            assert film is not None, "no content was known"
-            if isinstance(film, ImageError):
-                yield refused_row(shown, film)
-            else:
-                yield _to_row(shown, film, model.card)
 
 
 def reading_mode(model: ModelFile | Classifier, *, full_decode: bool) -> ReadingMode:
@@ -224,17 +189,6 @@ def run_network(film: PreparedFilm, classifier: Classifier) -> ScoredFilm:
     output = classifier.run(film.image[None])
     return ScoredFilm(
         logits=output.logits[0], cam=output.cam[0], thumbnail=film.thumbnail, study=film.study
-    )
-
-
-def _to_row(shown: str, film: ScoredFilm, card: ModelCard) -> WorklistRow:
-    return screened_row(
-        shown,
-        to_finding(film.logits, card),
-        card,
-        study=film.study,
-        thumbnail=film.thumbnail,
-        cam=film.cam,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_infer import screen as screen_module
+from edge_infer.day.day_files import see_files
 from edge_infer.day.worklist import Decision, Status, WorklistRow
 from edge_infer.errors import ImageError, ModelError, ReasonCode, UnreadableImage
-from edge_infer.films.find_images import FoundImage, find_images
-from edge_infer.films.isolation import start_workers
+from edge_infer.films.find_images import find_images
+from edge_infer.films.isolation import Crew, start_workers
+from edge_infer.keep_day import DaySettings, KeptDay
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.model_file import load_model_file, with_card
-from edge_infer.screen import PreparedFilm, open_model, prepare_film, screen
+from edge_infer.model.model_file import ModelFile, load_model_file, with_card
+from edge_infer.screen import PreparedFilm, open_model, prepare_film, score_films
 from tests.edge.day.made_day import TINY
 from tests.edge.day.made_heat import redness
 from tests.edge.films.dicom_factory import bands, make_dicom
@@ -45,10 +48,25 @@ def run_here(
             yield index, error
 
 
+def screen_day(
+    folder: Path, model: ModelFile | Classifier, *, workers: int = 1, crew: Crew | None = None
+) -> list[WorklistRow]:
+    """Screen the folder into a new day and return its rows, as the command does."""
+    settings = DaySettings(model=model, card=model.card, package_version="9.8.7", workers=workers)
+    with tempfile.TemporaryDirectory() as out, KeptDay(Path(out), settings) as day:
+        day.register(see_files([folder], find_images([folder])), today=date(2026, 11, 24))
+        for _ in day.screen(day.files_due(), crew=crew):
+            pass
+        return [
+            replace(row, thumbnail=bytes(row.thumbnail), heat=bytes(row.heat))
+            for row in day.write().day.rows
+        ]
+
+
 def screen_here(folder: Path, classifier: Classifier) -> list[WorklistRow]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(screen_module, "run_isolated", run_here)
-        return list(screen(find_images([folder]).images, classifier, workers=1))
+        return screen_day(folder, classifier)
 
 
 def spoiled_model(folder: Path) -> Path:
@@ -93,11 +111,9 @@ def test_the_network_says_the_same_here_and_in_the_workers(
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(number))
     (tmp_path / "b.dcm").write_bytes(b"")
-    images = find_images([tmp_path]).images
     crew = start_workers(workers)
-    rows = {
-        row.path: row for row in screen(images, load_model_file(TINY), workers=workers, crew=crew)
-    }
+    screened = screen_day(tmp_path, load_model_file(TINY), workers=workers, crew=crew)
+    rows = {row.path: row for row in screened}
     alone = {row.path: row for row in screen_here(tmp_path, tiny)}
     assert rows == alone
     assert rows["1.png"].status is Status.SCREENED
@@ -107,17 +123,15 @@ def test_the_network_says_the_same_here_and_in_the_workers(
 def test_a_model_that_changed_during_the_run_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(TINY.read_bytes())
     file = replace(load_model_file(tmp_path / "model.onnx"), sha256="0" * 64)
-    images = [FoundImage(tmp_path / f"{number}.png", str(number)) for number in range(2)]
     with pytest.raises(ModelError, match="changed during the run"):
-        list(screen(images, file, workers=2))
+        list(score_films([tmp_path / "0.png", tmp_path / "1.png"], file, workers=2))
 
 
 def test_workers_whose_network_gives_other_scores_screen_nothing(tmp_path: Path) -> None:
     file = load_model_file(spoiled_model(tmp_path))
-    images = [FoundImage(tmp_path / f"{number}.png", str(number)) for number in range(2)]
     for workers in (1, 2):
         with pytest.raises(ModelError, match="other scores on this PC"):
-            list(screen(images, file, workers=workers))
+            list(score_films([tmp_path / "0.png", tmp_path / "1.png"], file, workers=workers))
 
 
 def test_a_lost_file_is_a_bug_and_never_a_shorter_list(
@@ -127,9 +141,8 @@ def test_a_lost_file_is_a_bug_and_never_a_shorter_list(
         yield 0, UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
 
     monkeypatch.setattr(screen_module, "run_isolated", lose)
-    images = [FoundImage(Path(name), name) for name in ("a", "b")]
     with pytest.raises(AssertionError, match="never came back"):
-        list(screen(images, tiny, workers=1))
+        list(score_films([Path("a"), Path("b")], tiny, workers=1))
 
 
 def test_our_own_bug_is_raised_and_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
