@@ -269,7 +269,9 @@ class Crew:
         return done
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, side by side: the system takes 10 ms to clear one away."""
+        for worker in self._workers:
+            worker.process.kill()
         while self._workers:
             self._dismiss(self._workers[-1])
 
