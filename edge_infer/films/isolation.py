@@ -114,7 +114,8 @@ def _run_side_by_side(
 ) -> Generator[tuple[int, Any], None, None]:
     """Yield each index with what `work` returned, an ImageError or a Lost.
 
-    Between two results, while the caller was busy, all news are taken and new files handed out.
+    Between two results, while the caller was busy, one message of each worker is taken and new
+    files are handed out.
     """
     waiting = deque(indices)
     finished: deque[tuple[int, Any]] = deque()
@@ -245,28 +246,27 @@ class Crew:
         ]
 
     def take_news(self, worker: _Worker, waiting: deque[int]) -> list[tuple[int, Any]]:
-        """Return index and result of each file the worker is done with, or that is done with it.
+        """Return index and result of the file the worker is done with, or that is done with it.
 
-        Messages count before a deadline or a death: a late result is still a result. What a worker
-        that is gone had not begun goes back to the head of `waiting`.
+        A message counts before a deadline or a death: a late result is still a result, and what
+        comes after it shows in the next `wait`. What a worker that is gone had not begun goes back
+        to the head of `waiting`.
         """
-        done: list[tuple[int, Any]] = []
         was_alive = worker.process.is_alive()  # before the pipe: nothing it sent comes after this
-        while isinstance(message := worker.receive(), Ready | Result):
-            if isinstance(message, Ready):
-                worker.ready = True
-            else:
-                self._failed_starts = 0
-                done.append((worker.let_go(self._timeout_s), message.value))
+        message = worker.receive()
+        if isinstance(message, Ready):
+            worker.ready = True
+            return []
+        if isinstance(message, Result):
+            self._failed_starts = 0
+            return [(worker.let_go(self._timeout_s), message.value)]
         if isinstance(message, Bug):
             raise message.error or RuntimeError(message.trace) from WorkerError(message.trace)
         if message is None and worker.is_late():
             message = timed_out(self._timeout_s)
         elif message is None and not was_alive:
             message = _CRASHED
-        if message is not None:
-            done += self._lose(worker, message, waiting)
-        return done
+        return [] if message is None else self._lose(worker, message, waiting)
 
     def close(self) -> None:
         """End all processes, side by side: the system takes 10 ms to clear one away."""

@@ -68,23 +68,27 @@ def draw_heat(thumbnail: bytes, cam: NDArray[np.float32], class_name: str) -> by
     # and enlarging takes 0.01 ms instead of 0.07.
     places = np.rint(heat * 255).astype(np.uint8)
     strength = cv2.resize(places, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    blended = _blends().take(strength.astype(np.intp) << 8 | grey)
-    picture = cv2.cvtColor(blended.view(np.uint8).reshape(*grey.shape, 4), cv2.COLOR_BGRA2BGR)
+    # Two small tables and whole-picture arithmetic: 0.03 ms in a loop, 0.08 between films. One
+    # table of every strength and grey takes 0.03 and 0.19: films leave no cache warm.
+    kept, added = _blends()
+    dimmed = cv2.multiply(grey, cv2.LUT(strength, kept), scale=1 / 255)
+    colours = cv2.applyColorMap(strength, added)
+    picture = cv2.add(cv2.cvtColor(dimmed, cv2.COLOR_GRAY2BGR), colours)
     encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     assert encoded, "JPEG encoding of a small picture cannot fail"
     return jpeg.tobytes()
 
 
 @cache
-def _blends() -> NDArray[np.uint32]:
-    """Return [256 x strength + grey]: blue, green, red and a spare byte, as one number.
+def _blends() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return by strength, 0..255: how much of the grey is kept [256], and what colour is added.
 
-    Looking up one number takes 0.03 ms a picture; three colours took 0.26.
+    The colours are [256, 1, 3] blue, green, red. A picture is within 1.5 of 255 of one blended
+    in float.
     """
-    share = np.linspace(0, 1, 256, dtype=np.float32)[:, None, None]
-    grey = np.arange(256, dtype=np.float32)[None, :, None]
-    colour = _WEAK + (_STRONG - _WEAK) * share
+    share = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
     opacity = _MOST_OPAQUE * share
-    blends = np.zeros((256, 256, 4), np.uint8)
-    blends[..., :3] = (grey * (1 - opacity) + colour * opacity).round()
-    return blends.reshape(-1).view(np.uint32)
+    colour = _WEAK + (_STRONG - _WEAK) * share
+    kept = (255 * (1 - opacity[:, 0])).round().astype(np.uint8)
+    added = (colour * opacity).round().astype(np.uint8)
+    return kept, added[:, None]
