@@ -38,6 +38,7 @@ def test_a_day_of_one_class_is_named_in_one_sentence(name: str) -> None:
     day = make_films(HISTOGRAMS[name], 300)
     drift = describe_drift(day)
     assert drift is not None and drift.is_shifted and drift.films == 300
+    assert day.drift == drift and day.drift is day.drift, "the lists of one day share it"
     assert drift.sentence.count(". ") == 0 and drift.sentence.endswith(".")
     assert "an unusual mix of patients does this" in drift.sentence
     assert drift.sentence in summarise(day, Path("out"), Path("out") / "worklist.csv")
