@@ -140,10 +140,12 @@ def infer(
         from edge_infer.films.isolation import start_workers
 
         folder = choose_folder(inputs, out)
-        found = find_films(inputs, may_be_empty=watch)
         workers = workers or default_workers()
-        # What is imported from here on is loaded while the workers load their own.
-        with closing(start_workers(min(workers, max(1, len(found.images))))) as crew:
+        # The inputs are looked through, and what is imported from here on is loaded, while the
+        # workers load their own. Every run but one of no film needs the first.
+        with closing(start_workers(1)) as crew:
+            found = find_films(inputs, may_be_empty=watch)
+            crew.grow(min(workers, len(found.images)))
             from edge_infer.day.report import check_writable
             from edge_infer.keep_day import DaySettings
             from edge_infer.model.bundled import bundled_model
