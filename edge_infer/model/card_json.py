@@ -35,7 +35,7 @@ def from_plain(kind: type[Card], value: Any, where: str = "") -> Card:
     """
     if not isinstance(value, dict):
         raise _wrong(where or "card", "an object", value)
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type] # every class can be hashed
     built: dict[str, Any] = {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         name = f"{where}.{field.name}" if where else field.name
