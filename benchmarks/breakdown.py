@@ -51,8 +51,7 @@ STAGES = {
         "films.raster_reader:_decode",
     ),
     "shrink": (
-        "area_mean:_sum_rows",
-        "area_mean:_sum_columns",
+        "area_mean:area_sums",
         "model.preprocess:_resize",
     ),
     "grey": (

@@ -60,7 +60,8 @@ def stretch_grey(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
     low = int(centre[int(_LOW * (centre.size - 1))])
     high = int(centre[int(_HIGH * (centre.size - 1))])
     span = max(high - low, _SMALLEST_RANGE)
-    above = np.clip(pixels.astype(np.int64) - low, 0, span)
+    # 65,535 * 255 and half of it fit 32 bits, which divide in half the time of 64.
+    above = np.clip(pixels.astype(np.int32) - low, 0, span).astype(np.uint32)
     return ((above * 255 + span // 2) // span).astype(np.uint8)
 
 
