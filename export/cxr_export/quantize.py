@@ -67,8 +67,12 @@ def quantize(
     *,
     method: Method,
     exempt: Sequence[str] = (),
+    seven_bits: bool = True,
 ) -> None:
-    """Quantize `prepared` with ranges from `pixels` [N, 1, H, W]; `exempt` nodes stay fp32."""
+    """Quantize `prepared` with ranges from `pixels` [N, 1, H, W]; `exempt` nodes stay fp32.
+
+    Without `seven_bits` weights have 8, to compare with: older processors then compute otherwise.
+    """
     import_onnxruntime()
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -82,7 +86,7 @@ def quantize(
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_QUANTIZED_TYPES,
             per_channel=True,
-            reduce_range=True,
+            reduce_range=seven_bits,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[*head, *exempt],
