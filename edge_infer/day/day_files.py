@@ -28,7 +28,7 @@ class GivenInput:
     is_file: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SeenFile:
     """A file that is due a row."""
 
@@ -41,7 +41,7 @@ class SeenFile:
     """Its path below the input, with `/`; the name where the input is the file itself."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFile:
     """One row of the day: a place, and what was found there last."""
 
@@ -62,7 +62,7 @@ class StoredFile:
     """What the audit trail says of it last."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedFile:
     """What a look at one file found."""
 

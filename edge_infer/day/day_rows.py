@@ -22,7 +22,7 @@ def arriving() -> ImageError:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DayRow:
     """A row of the list with what the audit trail needs beside it."""
 

@@ -14,7 +14,7 @@ from typing import IO, Self
 from edge_infer.errors import ReportError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SpooledPicture:
     """A picture's place; `bytes()` of it reads the picture while its spool is open."""
 

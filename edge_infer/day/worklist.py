@@ -61,7 +61,7 @@ ORDER: tuple[Decision | None, ...] = (
 ALL_SCREENED, HAS_GAPS, NOTHING_FOUND = 0, 4, 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorklistRow:
     """One film; a screened one has finding and decision, any other a reason."""
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from edge_infer.films.sniff import HEAD_BYTES, NAME_CLAIMS_IMAGE, FileKind, sniff
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundImage:
     path: Path
     """Where to open the file."""

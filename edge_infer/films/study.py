@@ -13,7 +13,7 @@ class InputType(StrEnum):
     RASTER = "raster"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
     """Who the film is of. Leaves the reader only when `--include-patient` asks for it."""
 
@@ -23,7 +23,7 @@ class Identity:
     patient_birth_date: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StudyInfo:
     """Header facts of one film; unknown is an empty string or None."""
 

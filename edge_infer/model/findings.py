@@ -23,7 +23,7 @@ _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 _URGENCY = ("tuberculosis", "covid19", "pneumonia", "normal")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """What is printed of one film."""
 

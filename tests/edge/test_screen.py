@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ def prepare_dicom(folder: Path, *, include_patient: bool, **elements: Any) -> Pr
 def test_identity_leaves_the_worker_only_when_asked_for(tmp_path: Path) -> None:
     silent = prepare_dicom(tmp_path, include_patient=False).study
     assert silent.modality == "CR" and silent.study_instance_uid == "1.2.3"
-    assert not any(vars(silent.identity).values())
+    assert not any(astuple(silent.identity))
     asked = prepare_dicom(tmp_path, include_patient=True).study.identity
     assert asked.patient_name == "HONG^GILDONG" and asked.patient_id == "PID4711"
     assert asked.patient_birth_date == "19700102" and asked.accession_number == "ACC0815"

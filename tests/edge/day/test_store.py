@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -155,7 +155,7 @@ def test_nobody_is_named_unless_asked_for(store: DayStore) -> None:
     (silent,) = outcomes(store).values()
     assert named is not None and named.study is not None and named.study.identity == WHO
     assert silent is not None and silent.study is not None
-    assert not any(vars(silent.study.identity).values())
+    assert not any(astuple(silent.study.identity))
 
 
 def shown(store: DayStore) -> list[str]:
