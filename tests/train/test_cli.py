@@ -75,6 +75,7 @@ def test_impossible_options_are_exit_2(words: list[str], tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_of_several_processes_one_says_what_is_wrong(tmp_path: Path) -> None:
     words = ("fit", tmp_path / "nowhere", "--out", tmp_path / "run")
     said = {}

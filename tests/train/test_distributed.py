@@ -56,6 +56,7 @@ def weights(run: Path) -> Tensor:
     return torch.cat([value.flatten() for key, value in network.items() if "running" not in key])
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_gradient_of_one_to_rounding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -79,6 +80,7 @@ def test_two_processes_give_the_gradient_of_one_to_rounding(
     torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_torchrun_fit_trains_the_network_that_one_process_would(tmp_path: Path) -> None:
     data, recipe = write_data(tmp_path / "data"), tmp_path / "recipe.toml"
     config = read(recipe)
