@@ -104,6 +104,7 @@ def test_films_that_cannot_be_read_are_named(
     assert {m.n for m in card.metrics if m.name == "accuracy" and m.source == "all"} == {47}
 
 
+@pytest.mark.slow
 def test_every_method_is_tried_then_layers_are_exempted(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

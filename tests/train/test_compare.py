@@ -109,6 +109,7 @@ def test_seeds_that_disagree_widen_the_interval() -> None:
     assert width(swinging) > 1.5 * width(steady)
 
 
+@pytest.mark.slow
 def test_under_no_difference_p_values_are_small_as_rarely_as_they_should_be() -> None:
     """Two models that guess alike on 60 random draws: few p-values under 0.05."""
     small = 0
