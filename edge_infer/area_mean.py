@@ -22,11 +22,13 @@ _STRIP_VALUES = 2**19
 """Taken at a time: 256 rows of 2048, 1 MiB of 16 bits; fewer cost more calls, more the cache."""
 
 
-def area_means(
-    values: Samples, size: tuple[int, int], *, scale: int = 1, full: tuple[int, int] | None = None
-) -> NDArray[np.uint16]:
-    """Return the area means [h, w] of [H, W], halves rounded up; see `area_sums`."""
-    sums, parts = area_sums(values, size, bits=8 * values.dtype.itemsize, scale=scale, full=full)
+def area_means(values: Samples, size: tuple[int, int]) -> NDArray[np.uint16]:
+    """Return the area means [h, w] of [H, W]; see `area_sums`."""
+    return round_means(*area_sums(values, size, bits=8 * values.dtype.itemsize))
+
+
+def round_means(sums: NDArray[np.uint64], parts: int) -> NDArray[np.uint16]:
+    """Return the means of sums of so many parts each, halves rounded up."""
     return ((sums + np.uint64(parts // 2)) // np.uint64(parts)).astype(np.uint16)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.area_mean import Samples, area_sums
+from edge_infer.area_mean import Samples, area_sums, round_means
 from edge_infer.films.dicom_pixels import StoredPixels
 
 _TOLERANCE = 4.0
@@ -72,7 +72,7 @@ def show(
         prepare=clip,
     )
     if ramp is None:
-        return ((sums + np.uint64(parts // 2)) // np.uint64(parts)).astype(np.uint16)
+        return round_means(sums, parts)
     # Each of these operations is rounded correctly, so alike on every processor.
     above = sums.astype(np.float64)
     above -= ramp.first * parts

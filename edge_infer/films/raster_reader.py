@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.area_mean import area_sums
+from edge_infer.area_mean import area_sums, round_means
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
 from edge_infer.films.film_file import FilmFile
 from edge_infer.films.opencv_decode import decode_with_opencv, jpeg_scale, scaled_jpeg_mode
@@ -58,11 +58,10 @@ def read_raster(
             _check_colour(decoded[..., :3])
         _check_not_blank(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
         full_shape = _turn(header, decoded, scale)
-        grey = (
-            _to_grey(decoded, header)
-            if size is None or factor == 1
-            else _to_small_grey(decoded, header, size, scale=scale, full_shape=full_shape)
-        )
+        if size is None or factor == 1:
+            grey = _to_grey(decoded, header)
+        else:
+            grey = _to_small_grey(decoded, header, size, scale=scale, full_shape=full_shape)
     except ImageError as error:
         error.study = study
         raise
@@ -149,9 +148,8 @@ def _is_missing_data(block: NDArray[Any]) -> bool:
 
 def _to_grey(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint16]:
     """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16."""
-    white = int(np.iinfo(decoded.dtype).max)
-    grey = _merge_channels(decoded, header, white) if decoded.ndim == 3 else decoded
-    full = grey.astype(np.uint16) * np.uint16(65535 // white)
+    grey = _merge_channels(decoded, header)
+    full = grey.astype(np.uint16) * np.uint16(65535 // _white(grey))
     return 65535 - full if header.white_is_zero else full
 
 
@@ -164,26 +162,30 @@ def _to_small_grey(
     full_shape: tuple[int, int],
 ) -> NDArray[np.uint16]:
     """Return the area means [h, w] of what `_to_grey` would give."""
-    white = int(np.iinfo(decoded.dtype).max)
-    grey = _merge_channels(decoded, header, white) if decoded.ndim == 3 else decoded
+    grey = _merge_channels(decoded, header)
     bits = 8 * grey.dtype.itemsize
     sums, parts = area_sums(grey, size, bits=bits, scale=scale, full=full_shape)
-    sums *= np.uint64(65535 // white)
+    sums *= np.uint64(65535 // _white(grey))
     if header.white_is_zero:
         sums = np.uint64(65535 * parts) - sums
-    return ((sums + np.uint64(parts // 2)) // np.uint64(parts)).astype(np.uint16)
+    return round_means(sums, parts)
 
 
-def _merge_channels(
-    decoded: NDArray[Any], header: RasterHeader, white: int
-) -> NDArray[np.uint8 | np.uint16]:
+def _merge_channels(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint8 | np.uint16]:
+    """Return one channel, [H, W]; of a picture that has only one, that."""
+    if decoded.ndim == 2:
+        return decoded
     import cv2
 
     grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_BGR2GRAY)
     if header.has_alpha and decoded.shape[2] == 4:
-        alpha = decoded[..., 3]
+        alpha, white = decoded[..., 3], _white(decoded)
         grey = ((grey.astype(np.uint32) * alpha + white // 2) // white).astype(grey.dtype)
     return np.asarray(grey)
+
+
+def _white(pixels: NDArray[Any]) -> int:
+    return int(np.iinfo(pixels.dtype).max)
 
 
 def _check_colour(colours: NDArray[Any]) -> None:
