@@ -10,22 +10,15 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr_export.calibration_set import choose_calibration
-from cxr_export.double_head import compute_head_in_double
-from cxr_export.exact_sums import make_sums_exact
-from cxr_export.quantize import (
-    Method,
-    open_session,
-    prepare_for_quantization,
-    quantize,
-    run_logits,
-)
+from cxr_export.candidates import make_int8
+from cxr_export.gate_table import time_in_turn
+from cxr_export.quantize import Method, prepare_for_quantization, quantize, run_logits
 from cxr_train.dataset import load_images
 from cxr_train.manifest import read_data, select
 from cxr_train.metrics import accuracy, confusion_matrix, macro_f1
@@ -37,23 +30,8 @@ def make_both(fp32: Path, folder: Path, films: NDArray[np.uint8]) -> dict[str, P
     prepare_for_quantization(fp32, prepared)
     plain, ours = folder / "plain.onnx", folder / "ours.onnx"
     quantize(prepared, plain, films, method=Method.MINMAX, seven_bits=False)
-    quantize(prepared, ours, films, method=Method.MINMAX)
-    make_sums_exact(ours)
-    compute_head_in_double(ours)
+    make_int8(prepared, ours, films, method=Method.MINMAX)
     return {"plain U8S8": plain, "7 bits, exact sums, head in double": ours}
-
-
-def time_in_turn(models: dict[str, Path], films: NDArray[np.uint8], runs: int) -> dict[str, float]:
-    """Return median milliseconds of one film on one thread."""
-    sessions = {name: open_session(path) for name, path in models.items()}
-    taken: dict[str, list[float]] = {name: [] for name in models}
-    for run in range(runs):
-        film = np.array(films[run % len(films)])[None]
-        for name, session in sessions.items():
-            began = time.perf_counter()
-            session.run(["logits"], {"image": film})
-            taken[name].append(1000 * (time.perf_counter() - began))
-    return {name: float(np.median(times)) for name, times in taken.items()}
 
 
 def main() -> None:
@@ -72,12 +50,11 @@ def main() -> None:
     labels = np.array([example.label for example in val.examples])
     with tempfile.TemporaryDirectory() as folder:
         models = make_both(options.fp32, Path(folder), np.array(calibration.pixels))
-        times = time_in_turn(models, val.pixels, options.runs)
-        plain = times["plain U8S8"]
-        for name, path in models.items():
+        times = time_in_turn(list(models.values()), val.pixels, runs=options.runs)
+        for (name, path), taken in zip(models.items(), times, strict=True):
             predictions = run_logits(path, val.pixels).argmax(axis=1)
             print(
-                f"{name}: {times[name]:.2f} ms a film, {plain / times[name]:.3f} times as fast "
+                f"{name}: {taken:.2f} ms a film, {times[0] / taken:.3f} times as fast "
                 f"as plain; {len(labels)} val films: accuracy {accuracy(labels, predictions):.4f}, "
                 f"macro-F1 {macro_f1(labels, predictions):.4f}, "
                 f"{np.trace(confusion_matrix(labels, predictions))} right"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,20 @@ def best_candidate(
     return max(tried, key=lambda candidate: candidate.parity.class_agreement)
 
 
+def make_int8(
+    prepared: Path,
+    int8: Path,
+    pixels: NDArray[np.uint8],
+    *,
+    method: Method,
+    exempt: Sequence[str] = (),
+) -> None:
+    """Quantize as `quantize` does, into a model that every processor computes alike."""
+    quantize(prepared, int8, pixels, method=method, exempt=exempt)
+    make_sums_exact(int8)
+    compute_head_in_double(int8)
+
+
 def _candidates(
     prepared: Path,
     work: Path,
@@ -89,9 +103,7 @@ def _candidates(
 
     def make(method: Method, exempt: tuple[str, ...]) -> Candidate:
         model = work / f"int8-{method.value}-{len(exempt)}.onnx"
-        quantize(prepared, model, pixels, method=method, exempt=exempt)
-        make_sums_exact(model)
-        compute_head_in_double(model)
+        make_int8(prepared, model, pixels, method=method, exempt=exempt)
         logits = run_logits(model, val.pixels)
         return Candidate(
             model=model,

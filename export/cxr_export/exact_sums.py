@@ -33,7 +33,7 @@ class _Sum:
     """One quantized Add, by the names of its scales."""
 
     free: tuple[str, ...]
-    """Of inputs that come from a convolution and go nowhere else."""
+    """Of inputs that come from a convolution: no earlier sum depends on them."""
     skip: str | None
     """Of the input that is an earlier block's output, where there is one."""
     output: str
@@ -77,27 +77,28 @@ def _find_sums(graph: onnx.GraphProto) -> list[_Sum]:
         kinds = [one.op_type for one in made], [one.op_type for one in taken]
         if node.op_type != "Add" or kinds != (["DequantizeLinear"] * 2, ["QuantizeLinear"]):
             continue
-        sources = [makers[makers[one.input[0]].input[0]] for one in made]
-        free = [one.input[1] for one, source in zip(made, sources, strict=True) if _is_conv(source)]
-        skips = [one.input[1] for one in made if one.input[1] not in free]
+        free, skips = list[str](), list[str]()
+        for one in made:
+            source = makers[makers[one.input[0]].input[0]]
+            (free if source.op_type == "Conv" else skips).append(one.input[1])
         if free:
             skip = skips[0] if skips else None
             sums.append(_Sum(free=tuple(free), skip=skip, output=taken[0].input[1]))
     return sums
 
 
-def _is_conv(node: onnx.NodeProto) -> bool:
-    return node.op_type == "Conv"
-
-
 def _multiply(scale: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
     """Return what is closest to `wanted` and k / PARTS of `scale`, in fp32 too."""
-    return _search(wanted / scale, make=scale.__mul__, divide=lambda new: new / scale)
+    return _search(
+        wanted / scale, make=lambda quotient: scale * quotient, divide=lambda new: new / scale
+    )
 
 
 def _divide(scale: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
     """Return what is closest to `wanted` and has `scale` as k / PARTS of it, in fp32 too."""
-    return _search(scale / wanted, make=scale.__truediv__, divide=scale.__truediv__)
+    return _search(
+        scale / wanted, make=lambda quotient: scale / quotient, divide=lambda new: scale / new
+    )
 
 
 def _search(
@@ -111,19 +112,14 @@ def _search(
     About every second quotient has a scale whose division gives it without rounding.
     """
     middle = float(quotient) * PARTS
-    for parts in sorted(
-        range(max(1, int(middle) - PARTS), int(middle) + PARTS), key=lambda one: abs(one - middle)
-    ):
+    nearby = range(max(1, int(middle) - PARTS), int(middle) + PARTS)
+    for parts in sorted(nearby, key=lambda one: abs(one - middle)):
         exact = np.float32(parts / PARTS)
         made = make(exact)
-        for scale in (
-            made,
-            np.nextafter(made, np.float32(0)),
-            np.nextafter(made, np.float32(np.inf)),
-        ):
+        for scale in (made, *(np.nextafter(made, np.float32(end)) for end in (0, np.inf))):
             if divide(scale) == exact:
                 return np.asarray(scale, dtype=np.float32)
-    raise ParityError("no exact scale")
+    raise ParityError(f"No scale is whole parts of another near {float(quotient):.4f} times it.")
 
 
 def _requantize_biases(graph: onnx.GraphProto, values: Values, before: Values) -> None:
