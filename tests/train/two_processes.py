@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,5 +32,7 @@ def gradient(processes: Processes) -> Tensor:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with join_processes() as together:
+        group = weakref.ref(torch.distributed.group.WORLD)
         result = gradient(together)
         assert torch.equal(result, together.share(result))
+    assert group() is None, "its threads still run, and may abort the process as it ends"

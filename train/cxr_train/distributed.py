@@ -138,6 +138,10 @@ def join_processes() -> Iterator[Processes]:
     processes = _read_place()
     import torch.distributed as dist
 
+    # Its functions have the group of their import as a default. Imported by the first optimizer
+    # instead, they would keep it, and its threads that let go of a tensor while Python ends abort.
+    import torch.distributed.nn
+
     if torch.cuda.is_available():
         torch.cuda.set_device(processes.local_rank)
     # Words between processes go over gloo in either case: they need no GPU and block none.
