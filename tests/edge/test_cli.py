@@ -62,7 +62,7 @@ def run_apart(*arguments: str | Path, **environment: str) -> Ended:
         encoding="utf-8",
         errors="replace",
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONUTF8": "1", **environment},
     )
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
@@ -174,11 +174,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_infer.keep_day.score_films", look_at_nothing)
 
 
-@pytest.mark.parametrize("out", ["films", "films/lists", "films/../films/x", "link/lists"])
+NEEDS_LINKS = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows lets few users make a link"
+)
+
+
+@pytest.mark.parametrize(
+    "out",
+    ["films", "films/lists", "films/../films/x", pytest.param("link/lists", marks=NEEDS_LINKS)],
+)
 def test_results_inside_the_input_are_refused(
     films: Path, capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
-    (films.parent / "link").symlink_to(films, target_is_directory=True)
+    if out.startswith("link"):
+        (films.parent / "link").symlink_to(films, target_is_directory=True)
     before = fingerprint(films)
     ended = run(capsys, films, "--out", films.parent / out, "--model", TINY)
     assert ended.code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -168,8 +169,11 @@ def test_another_input_adds_its_rows_and_the_same_one_none(
     out = tmp_path / "out"
     run(films, out, settings)
     first = (out / CSV_NAME).read_bytes()
-    (films.parent / "link").symlink_to(films, target_is_directory=True)
-    for spelling in (films / ".." / "films", films.parent / "link", films / "1.png"):
+    spellings = [films / ".." / "films", films / "1.png"]
+    if sys.platform != "win32":  # which lets few users make a link
+        spellings.append(films.parent / "link")
+        spellings[-1].symlink_to(films, target_is_directory=True)
+    for spelling in spellings:
         run(spelling, out, settings)
         assert (out / CSV_NAME).read_bytes() == first
     reading.take()

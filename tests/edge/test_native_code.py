@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from edge_infer.films.isolation import run_isolated
 from edge_infer.model.classifier import Classifier
 from edge_infer.native_code import THREAD_VARIABLES, THREADS_PER_PROCESS
@@ -25,6 +27,7 @@ def test_the_network_has_one_thread() -> None:
     assert Classifier.load(TINY).threads == THREADS_PER_PROCESS == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="OpenCV reads no variable on Windows")
 def test_the_variables_limit_opencv_by_themselves() -> None:
     """For whoever imports it without asking `native_code`; two processors at least, to tell."""
     code = (

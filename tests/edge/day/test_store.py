@@ -315,7 +315,8 @@ def test_a_folder_that_cannot_lock_is_named_with_the_remedy(tmp_path: Path) -> N
         holder.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ReportError, match=r"does not lock .*\(database is locked\)"):
             DayStore.open(
-                tmp_path, connect=lambda path, **__: sqlite3.connect(path, 0, isolation_level=None)
+                tmp_path,
+                connect=lambda path, **__: sqlite3.connect(path, timeout=0, isolation_level=None),
             )
 
 

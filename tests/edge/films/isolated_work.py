@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import faulthandler
 import os
 import time
 from pathlib import Path
@@ -26,7 +26,7 @@ def misbehave(path: Path) -> str:
     if action == "abort":
         os.abort()
     if action == "segfault":
-        ctypes.string_at(0)
+        faulthandler._read_null()  # where ctypes reads it, Windows makes it an OSError
     if action == "sleep":
         time.sleep(600)
     if action == "memory":
