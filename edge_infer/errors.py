@@ -6,6 +6,7 @@ CxrError
 │   └── UnsupportedImage        sound, but not an image the model is for
 ├── ModelError                the .onnx is missing, damaged, has no card, or another schema's card
 ├── ReportError               the worklist cannot be written
+│   └── FileInUse               until another program closes one of its files
 ├── SiteError                 a site file, or what it is made of, is damaged or of another model
 ├── ConfigError  (cxr_train.errors)
 ├── DataError    (cxr_train.errors)
@@ -80,6 +81,10 @@ class ModelError(CxrError):
 
 class ReportError(CxrError):
     """The worklist cannot be written where it was asked for."""
+
+
+class FileInUse(ReportError):
+    """Another program has a file of the results open; what waits can be written once it closes."""
 
 
 class SiteError(CxrError):

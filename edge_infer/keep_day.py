@@ -201,9 +201,9 @@ class KeptDay:
         )
         self._store.require_ownership()
         self._audit(rows)
+        csv = write_report(day, self.folder)
         if day.has_pictures:
             write_pictures(day, self.folder)
-        csv = write_report(day, self.folder)
         is_final = all(one.row.reason_code is not ReasonCode.ARRIVING for one in rows)
         if day.is_complete and is_final:
             self._store.mark_finished()

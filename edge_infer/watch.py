@@ -13,7 +13,7 @@ the list of yesterday is finished as its last films arrive. With `--out` there i
 
 from __future__ import annotations
 
-import math
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -25,16 +25,14 @@ from edge_infer.day.arrivals import Arrivals, State
 from edge_infer.day.day_files import CheckedFile, SeenFile, SeenFiles, see_files
 from edge_infer.day.day_folders import name_day, read_earlier_days
 from edge_infer.day.day_rows import arriving
-from edge_infer.day.report import CSV_NAME
+from edge_infer.errors import FileInUse
 from edge_infer.films.find_images import FoundImages, find_images
 from edge_infer.films.isolation import Crew
 from edge_infer.keep_day import DaySettings, KeptDay, WrittenDay
+from edge_infer.watched_day import REST, WatchedDay
 
 POLL_S = 0.5
-"""Between two looks through the inputs, or _REST times what one took."""
-_REST = 4
-WRITE_EVERY_S = 2.0
-"""Between two writings of a day's lists, or _REST times what one took."""
+"""Between two looks through the inputs, or REST times what one took."""
 SAY_EVERY_S = 1.0
 
 
@@ -49,17 +47,6 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
-
-
-class _OpenDay:
-    """A day that films of now belong to, and whether its lists lag behind."""
-
-    def __init__(self, kept: KeptDay) -> None:
-        self.kept = kept
-        self.places: set[bytes] = set()
-        self.is_stale = True
-        self.next_write = -math.inf
-        self.written: WrittenDay | None = None
 
 
 class Watch:
@@ -86,7 +73,7 @@ class Watch:
         self._inputs, self._first_folder, self._settings = inputs, folder, settings
         self._is_dated, self._say, self._clock = is_dated, say, clock
         self._arrivals = Arrivals()
-        self._days: dict[Path, _OpenDay] = {}
+        self._days: dict[Path, WatchedDay] = {}
         self._folder_of: dict[bytes, Path] = {}
         self._found: FoundImages | None = None
         self._seen: dict[bytes, SeenFile] = {}
@@ -97,7 +84,8 @@ class Watch:
         """Watch until KeyboardInterrupt; return the lists last written, today's last.
 
         Raises ReportError where lists or store cannot be written, ModelError where the model fails;
-        what was found until then is on the disk.
+        what was found until then is on the disk. While another program has a file of the results
+        open the watch goes on, and tries again.
         """
         with ExitStack() as stack:
             stack.callback(self._close_all)
@@ -105,11 +93,9 @@ class Watch:
                 self._begin()
                 while True:
                     self.step()
-                    self._clock.sleep(max(POLL_S, _REST * self._poll_took))
+                    self._clock.sleep(max(POLL_S, REST * self._poll_took))
             except KeyboardInterrupt:
-                for day in self._days.values():
-                    day.is_stale = True
-                    self._write(day)
+                self._write_all()
             return [day.written for day in self._days.values() if day.written is not None]
 
     def step(self) -> None:
@@ -146,11 +132,13 @@ class Watch:
                 self._open(earlier.folder)
         self._open(self._first_folder)
 
-    def _open(self, folder: Path) -> _OpenDay:
+    def _open(self, folder: Path) -> WatchedDay:
         """Return the open day in `folder`; at its opening, all that its last run left is due."""
         if folder in self._days:
             return self._days[folder]
-        day = self._days[folder] = _OpenDay(KeptDay(folder, self._settings))
+        day = self._days[folder] = WatchedDay(
+            KeptDay(folder, self._settings), monotonic=self._clock.monotonic
+        )
         due = {file.place for file in day.kept.files_due()}
         for file in day.kept.files():
             place = file.seen.place
@@ -166,7 +154,7 @@ class Watch:
     def _poll(self) -> None:
         """See what the inputs hold now; give new files their rows and take vanished ones back."""
         started = self._clock.monotonic()
-        if started - self._polled_at < max(POLL_S, _REST * self._poll_took):
+        if started - self._polled_at < max(POLL_S, REST * self._poll_took):
             return
         try:
             found = find_images(self._inputs)
@@ -227,22 +215,22 @@ class Watch:
 
     def _write_stale(self) -> None:
         for day in self._days.values():
-            if day.is_stale and self._clock.monotonic() >= day.next_write:
-                self._write(day)
+            day.follow(self._found)
 
-    def _write(self, day: _OpenDay) -> None:
-        if day.places and day.is_stale:
-            started = self._clock.monotonic()
-            day.written = day.kept.write(self._found, with_waiting=True)
-            ended = self._clock.monotonic()
-            day.next_write = ended + max(WRITE_EVERY_S, _REST * (ended - started))
-        day.is_stale = False
+    def _write_all(self) -> None:
+        """Write every day for the last time; FileInUse, once all are tried, if one could not be."""
+        for day in self._days.values():
+            with contextlib.suppress(FileInUse):
+                day.write(self._found)
+        for day in self._days.values():
+            if day.is_stale:
+                raise FileInUse(day.trouble)
 
     def _close_finished(self) -> None:
         """Close the days that are over and have all their films."""
         today = self._folder_of_date(self._clock.now().date())
         for folder, day in list(self._days.items()):
-            if folder != today and not day.is_stale and not self._count_arriving(day):
+            if folder != today and day.is_up_to_date and not self._count_arriving(day):
                 self._days.pop(folder).kept.close()
 
     def _close_all(self) -> None:
@@ -252,7 +240,7 @@ class Watch:
             if self._crew is not None:
                 stack.callback(self._crew.close)
 
-    def _today(self) -> _OpenDay:
+    def _today(self) -> WatchedDay:
         return self._open(self._folder_of_date(self._clock.now().date()))
 
     def _folder_of_date(self, today: date) -> Path:
@@ -267,7 +255,7 @@ class Watch:
         known = (size, mtime_ns) if size is not None and mtime_ns is not None else None
         self._arrivals.trust(place, known, sha256)
 
-    def _count_arriving(self, day: _OpenDay) -> int:
+    def _count_arriving(self, day: WatchedDay) -> int:
         return self._arrivals.count_arriving(day.places)
 
     def _note_passed_over(self, found: FoundImages) -> None:
@@ -289,13 +277,8 @@ class Watch:
         listed = sum(len(day.places) for day in self._days.values())
         waiting = sum(self._count_arriving(day) for day in self._days.values())
         text = f"{self._clock.now():%H:%M:%S} watching: {listed} listed, {waiting} arriving"
-        troubles = [self._trouble] if self._trouble else []
-        troubles += [
-            f"{CSV_NAME} is open in another program, the list is in {day.written.csv.name}"
-            for day in self._days.values()
-            if day.written is not None and day.written.csv.name != CSV_NAME
-        ]
-        self._say("; ".join([text, *troubles]))
+        troubles = [self._trouble, *(day.trouble for day in self._days.values())]
+        self._say("; ".join([text, *filter(None, troubles)]))
 
 
 def _state(path: Path) -> State:

@@ -18,8 +18,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from edge_infer.day.whole_files import patiently
 from edge_infer.day.worklist import WorklistRow
-from edge_infer.errors import ReportError
+from edge_infer.errors import FileInUse, ReportError
 from edge_infer.model.model_card import ModelCard
 
 TRAIL_NAME: Final = "audit.jsonl"
@@ -72,21 +73,25 @@ def describe_decision(
 
 
 def append_lines(folder: Path, lines: Sequence[AuditLine], *, now: datetime) -> None:
-    """Append the lines to the folder's trail and wait until the disk has them: else ReportError."""
+    """Append the lines to the folder's trail and wait until the disk has them: else ReportError.
+
+    FileInUse where another program has the trail open.
+    """
     if not lines:
         return
     at = json.dumps(now.isoformat(timespec="seconds"))
     text = "".join(f'{{"at": {at}, {line.text[1:]}\n' for line in lines)
     place = folder / TRAIL_NAME
     try:
-        with place.open("ab+") as file:
+        with patiently(lambda: place.open("ab+")) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
             is_cut = file.read() not in (b"", b"\n")
             file.write((b"\n" if is_cut else b"") + text.encode("ascii"))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise ReportError(
+        kind = FileInUse if isinstance(error, PermissionError) else ReportError
+        raise kind(
             f"The audit trail {place} cannot be written ({error.strerror or error}), so no list "
             "was: free the disk, or close the program that holds it, and run again."
         ) from error

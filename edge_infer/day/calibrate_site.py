@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +10,7 @@ from pathlib import Path
 from edge_infer.day.calibrate import Calibration
 from edge_infer.day.calibrate_films import ListedFilms
 from edge_infer.day.site import KIND, SCHEMA, Site, count_scores, identify
+from edge_infer.day.whole_files import beside, put_in_place, remove, write_synced
 from edge_infer.errors import ReportError
 from edge_infer.model.card_json import to_plain
 
@@ -71,26 +69,17 @@ def write_together(contents: dict[Path, str]) -> None:
 
     All are written beside their places and synced before the first is put in place.
     """
-    waiting = {place.with_name(f".{place.name}.{os.getpid()}.part"): place for place in contents}
+    waiting = {beside(place): place for place in contents}
     try:
         for temporary, place in waiting.items():
             place.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(contents[place].encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(temporary, [contents[place]])
         for temporary, place in waiting.items():
-            temporary.replace(place)
+            put_in_place(temporary, place)
     except OSError as error:
         raise ReportError(
             f"{next(iter(contents))} cannot be written ({error.strerror or type(error).__name__}): "
             "free the disk or name another place with --out."
         ) from error
     finally:
-        _remove(waiting)
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        remove(waiting)

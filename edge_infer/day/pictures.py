@@ -6,8 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from edge_infer.day.whole_files import patiently, put_in_place
 from edge_infer.day.worklist import ScreenedDay, WorklistRow
-from edge_infer.errors import ReportError
+from edge_infer.errors import FileInUse, ReportError
 
 PICTURES_FOLDER: Final = "pictures"
 _PREFIX = "film-"
@@ -28,7 +29,7 @@ def picture_name(row: WorklistRow) -> str | None:
 def write_pictures(day: ScreenedDay, folder: Path) -> int:
     """Write the day's heat maps into `folder`/pictures and return how many; earlier ones go.
 
-    Raises ReportError where they cannot be written.
+    Raises ReportError where they cannot be written, FileInUse where a viewer has one open.
     """
     named = {name: row for row in day.rows if (name := picture_name(row)) is not None}
     place = folder / PICTURES_FOLDER
@@ -36,19 +37,29 @@ def write_pictures(day: ScreenedDay, folder: Path) -> int:
         place.mkdir(exist_ok=True)
         for old in place.glob(f"{_PREFIX}*.png"):
             if old.name not in named:
-                old.unlink()
+                patiently(old.unlink)
         for name, row in named.items():
             # Whole or not at all: a viewer may be looking through the folder.
             unfinished = place / f".{name}.part"
             unfinished.write_bytes(_to_png(bytes(row.heat)))
-            unfinished.replace(place / name)
+            put_in_place(unfinished, place / name)
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise ReportError(
-            f"The pictures cannot be written into {place} ({why}): free the disk or name another "
-            "folder with --out."
-        ) from error
+        raise _explain(place, error) from error
     return len(named)
+
+
+def _explain(place: Path, error: OSError) -> ReportError:
+    why = error.strerror or type(error).__name__
+    held = Path(error.filename2 or error.filename or place)
+    if isinstance(error, PermissionError) and held.is_file():
+        return FileInUse(
+            f"The list is written, but the picture {held.name} in {place} is not ({why}): close it "
+            "in the program that shows it and run again."
+        )
+    return ReportError(
+        f"The pictures cannot be written into {place} ({why}): free the disk or name another "
+        "folder with --out."
+    )
 
 
 def _to_png(jpeg: bytes) -> bytes:

@@ -10,15 +10,22 @@ import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from edge_infer.day.report_html import render_page
+from edge_infer.day.whole_files import (
+    beside,
+    put_in_place,
+    remove,
+    require_free,
+    sync_folder,
+    write_synced,
+)
 from edge_infer.day.worklist import ScreenedDay, WorklistRow, count_decisions, count_reasons
-from edge_infer.errors import ReportError
+from edge_infer.errors import FileInUse, ReportError
 from edge_infer.model.card_json import to_plain
 
 SCHEMA: Final = "1.0"
@@ -56,18 +63,17 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 def check_writable(folder: Path) -> None:
     """Make `folder` and see that a list can be written there, before hours of screening.
 
-    Raises ReportError, also where an earlier JSON or page there is held open by another program;
+    Raises ReportError, or FileInUse where another program has an earlier JSON or page there open;
     a CSV held open will have a second name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = _beside(folder / "probe")
+        probe = beside(folder / "probe")
         probe.write_bytes(b"")
         probe.unlink()
         for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
             if (folder / name).exists() and not (name == CSV_NAME and (folder / name).is_file()):
-                # Windows refuses others a file that is held open; opening changes nothing.
-                (folder / name).open("r+b").close()
+                require_free(folder / name)
     except OSError as error:
         raise _cannot_write(folder, error) from error
 
@@ -76,8 +82,9 @@ def write_report(day: ScreenedDay, folder: Path) -> Path:
     """Write the three files into `folder`, which exists; return where the CSV went.
 
     Each is written whole beside its place and synced to the disk before the first one is put in
-    place. Raises ReportError; until the first is in place, an earlier list stays as it was. A CSV
-    that Excel holds open keeps its content, and the new one has one of SECOND_CSV_NAMES.
+    place. Raises ReportError, or FileInUse where another program has the JSON or the page open;
+    until the first is in place, an earlier list stays as it was. A CSV that Excel holds open keeps
+    its content, and the new one has one of SECOND_CSV_NAMES.
     """
     # The CSV is put in place first: it is the one that a spreadsheet may hold open.
     contents: dict[str, Iterable[str]] = {
@@ -85,32 +92,27 @@ def write_report(day: ScreenedDay, folder: Path) -> Path:
         JSON_NAME: [to_json(day)],
         PAGE_NAME: render_page(day),
     }
-    waiting = {_beside(folder / name): folder / name for name in contents}
+    waiting = {beside(folder / name): folder / name for name in contents}
     try:
         for temporary, chunks in zip(waiting, contents.values(), strict=True):
-            _write_synced(temporary, chunks)
+            write_synced(temporary, chunks)
         for temporary, place in waiting.items():
             if place.name == CSV_NAME:
                 csv_place = _place_csv(temporary, place)
             else:
-                temporary.replace(place)
-        _sync_folder(folder)
+                put_in_place(temporary, place)
+        sync_folder(folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     finally:
-        for temporary in waiting:
-            # What could not be written may not be removable either; the first error is told.
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        remove(waiting)
     return csv_place
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed run had half written beside the lists."""
     for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
-        for leftover in folder.glob(f".{name}.*.part"):
-            with contextlib.suppress(OSError):
-                leftover.unlink()
+        remove(folder.glob(f".{name}.*.part"))
 
 
 def to_csv(day: ScreenedDay) -> str:
@@ -240,55 +242,25 @@ def _to_json_value(cell: int | str | Decimal) -> Any:
     return None if cell == "" else cell
 
 
-def _beside(place: Path) -> Path:
-    """Name the temporary file of `place`: in the same folder, so that replacing it is atomic."""
-    return place.with_name(f".{place.name}.{os.getpid()}.part")
-
-
-def _write_synced(path: Path, chunks: Iterable[str]) -> None:
-    with path.open("wb") as file:
-        for chunk in chunks:
-            # A lone surrogate (from a header that lies about its character set) becomes `\udc80`,
-            # which is JSON's own spelling of it and harmless elsewhere.
-            file.write(chunk.encode("utf-8", "backslashreplace"))
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _place_csv(temporary: Path, place: Path) -> Path:
     """Put the CSV in place; under its second name where a spreadsheet holds the first open."""
     try:
-        temporary.replace(place)
+        put_in_place(temporary, place)
     except PermissionError:
         for name in SECOND_CSV_NAMES if place.is_file() else ():
             with contextlib.suppress(PermissionError):
                 return temporary.replace(place.with_name(name))
         raise
-    for name in SECOND_CSV_NAMES:
-        # One that is still open stays, and goes next time.
-        with contextlib.suppress(OSError):
-            place.with_name(name).unlink()
+    # One that is still open stays, and goes next time.
+    remove(place.with_name(name) for name in SECOND_CSV_NAMES)
     return place
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return  # Windows opens no folders; NTFS keeps renames in its journal
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _cannot_write(folder: Path, error: OSError) -> ReportError:
     named = error.filename2 or error.filename  # a rename names its target second
     what = Path(named).name if named else ""
-    in_use = isinstance(error, PermissionError) and what in (CSV_NAME, JSON_NAME, PAGE_NAME)
-    todo = (
-        f"close {what} in the program that shows it and run again"
-        if in_use
-        else "free the disk or name another folder with --out"
-    )
     why = error.strerror or type(error).__name__
-    return ReportError(f"The worklist cannot be written into {folder} ({why}): {todo}.")
+    begin = f"The worklist cannot be written into {folder} ({why})"
+    if isinstance(error, PermissionError) and what in (CSV_NAME, JSON_NAME, PAGE_NAME):
+        return FileInUse(f"{begin}: close {what} in the program that shows it and run again.")
+    return ReportError(f"{begin}: free the disk or name another folder with --out.")

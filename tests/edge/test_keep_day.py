@@ -27,6 +27,7 @@ from edge_infer.screen import open_model
 from edge_infer.terminal import Progress
 from tests.edge.day.made_day import TINY
 from tests.edge.films.dicom_factory import bands, make_dicom
+from tests.edge.held_files import hold_files
 from tests.edge.made_films import PATIENT, png
 from tests.edge.read_here import Reading, read_here
 
@@ -308,17 +309,11 @@ def test_a_list_open_in_excel_gets_a_second_name_until_it_is_closed(
     settings: DaySettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    out, really_replace = tmp_path / "out", Path.replace
+    out = tmp_path / "out"
     run(films, out, settings)
     open_elsewhere = (out / CSV_NAME).read_bytes()
-    held = {"worklist.csv"}
-
-    def replace_unless_held(self: Path, target: Path) -> Path:
-        if target.name in held:
-            raise PermissionError(13, "The process cannot access the file", str(target))
-        return really_replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", replace_unless_held)
+    held = hold_files(monkeypatch)
+    held.add("worklist.csv")
     (films / "4.png").write_bytes(png(4))
     (written,) = run(films, out, settings)
     assert written.csv == out / "worklist-new.csv"

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from edge_infer.day.store_connection import STORE_NAME
-from edge_infer.errors import ReportError
+from edge_infer.errors import FileInUse, ReportError
 from edge_infer.keep_day import DaySettings, WrittenDay
 from edge_infer.screen import open_model
 from edge_infer.watch import Clock, Watch
 from tests.edge.day.made_day import TINY
 from tests.edge.films.dicom_factory import bands, make_dicom
+from tests.edge.held_files import hold_files
 from tests.edge.made_films import png
 from tests.edge.read_here import Reading, read_here
 
@@ -207,6 +208,80 @@ def test_a_file_another_program_holds_arrives_when_it_is_let_go(
     place.watch(script)
     assert found == [{"1.png": "arriving"}]
     assert place.rows() == {"1.png": "screened"}
+
+
+def test_a_list_open_in_excel_is_replaced_as_soon_as_it_is_closed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold_files(monkeypatch)
+    found: list[tuple[dict[str, str], bool]] = []
+    script = Script(end=40)
+    script.plan = {
+        1.0: lambda: place.put("1.png", png(1)),
+        10.0: lambda: held.add("worklist.csv"),
+        11.0: lambda: place.put("2.png", png(2)),
+        20.0: lambda: found.append((place.rows(), (place.out / "worklist-new.csv").exists())),
+        21.0: held.clear,
+        25.0: lambda: found.append((place.rows(), (place.out / "worklist-new.csv").exists())),
+    }
+    place.watch(script)
+    one = {"1.png": "screened"}
+    assert found == [(one, True), (one | {"2.png": "screened"}, False)]
+    trouble = "worklist.csv is open in another program, the list is in worklist-new.csv"
+    assert any(line.endswith(trouble) for line in place.said)
+    assert trouble not in place.said[-1]
+
+
+@pytest.mark.parametrize("name", ["report.html", "worklist.json", "audit.jsonl"])
+def test_a_file_of_the_results_that_is_held_open_does_not_end_the_watch(
+    place: Place, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    held = hold_files(monkeypatch)
+    script = Script(end=40)
+    script.plan = {
+        1.0: lambda: place.put("1.png", png(1)),
+        10.0: lambda: held.add(name),
+        11.0: lambda: place.put("2.png", png(2)),
+        20.0: held.clear,
+    }
+    place.watch(script)
+    assert place.rows() == {"1.png": "screened", "2.png": "screened"}
+    assert b"2.png" in (place.out / "worklist.json").read_bytes()
+    assert b"2.png" in (place.out / "report.html").read_bytes()
+    assert any(name in line and "close" in line for line in place.said)
+    assert place.said[-1].endswith("watching: 2 listed, 0 arriving")
+
+
+def test_a_page_held_open_to_the_end_is_said_and_the_list_is_right(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold_files(monkeypatch)
+    script = Script(end=20)
+    script.plan = {
+        1.0: lambda: place.put("1.png", png(1)),
+        10.0: lambda: held.add("report.html"),
+        11.0: lambda: place.put("2.png", png(2)),
+    }
+    with pytest.raises(FileInUse, match=r"close report\.html in the program that shows it"):
+        place.watch(script)
+    assert place.rows() == {"1.png": "screened", "2.png": "screened"}
+
+
+def test_yesterdays_list_open_over_midnight_gets_its_last_film(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold_files(monkeypatch)
+    monday = tmp_path / "cxr-2026-11-23"
+    night = Place(films=place.films, out=monday, settings=place.settings)
+    script = Script(end=120, start=datetime(2026, 11, 23, 23, 59, 0))
+    script.plan = {
+        1.0: lambda: place.put("1.png", png(1)),
+        20.0: lambda: held.add("worklist.csv"),
+        21.0: lambda: place.put("2.png", png(2)),
+        90.0: held.clear,
+    }
+    night.watch(script, is_dated=True)
+    assert place.rows(monday) == {"1.png": "screened", "2.png": "screened"}
 
 
 def test_one_film_dropped_twice_is_screened_once(place: Place, reading: Reading) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from edge_infer.day.pictures import picture_name, write_pictures
 from edge_infer.day.worklist import WorklistRow
-from edge_infer.errors import ReportError
+from edge_infer.errors import FileInUse, ReportError
 from edge_infer.films.study import InputType, StudyInfo
 from tests.edge.day.made_day import make_day, refused, screened
 from tests.edge.day.made_heat import grey_jpeg
+from tests.edge.held_files import hold_files
 
 
 def with_heat(path: str, *, burned: bool = False) -> WorklistRow:
@@ -47,6 +48,23 @@ def test_a_film_that_is_gone_takes_its_picture_along(tmp_path: Path) -> None:
     write_pictures(make_day([with_heat("b")]), tmp_path)
     left = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert left == sorted([str(picture_name(with_heat("b"))), "mine.png"])
+
+
+def test_a_picture_that_a_viewer_shows_is_said_and_the_others_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = make_day([with_heat("a")])
+    write_pictures(day, tmp_path)
+    name = str(picture_name(with_heat("a")))
+    before = (tmp_path / "pictures" / name).read_bytes()
+    held = hold_files(monkeypatch)
+    held.add(name)
+    with pytest.raises(FileInUse, match=rf"The list is written, but the picture {name} .*close it"):
+        write_pictures(day, tmp_path)
+    assert (tmp_path / "pictures" / name).read_bytes() == before
+    held.clear()
+    assert write_pictures(day, tmp_path) == 1
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == [name]
 
 
 def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
