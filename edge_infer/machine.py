@@ -46,8 +46,14 @@ def physical_cores() -> int:
             found = _sysctl_integer(b"hw.physicalcpu")
         else:
             found = _cores_on_linux()
-    logical = os.cpu_count() or 1
+    logical = _logical_processors()
     return found or (logical if logical <= 2 else logical // 2)
+
+
+def _logical_processors() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def default_workers() -> int:

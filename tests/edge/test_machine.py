@@ -40,10 +40,13 @@ def test_physical_cores_are_those_of_proc_or_fewer_where_time_is_limited() -> No
 
 
 @linux_only
-def test_a_process_bound_to_one_processor_has_one_core() -> None:
+@pytest.mark.parametrize("tells", ["", "machine._CPUS = machine.Path('/nothing/there')"])
+def test_a_process_bound_to_one_processor_has_one_core(tells: str) -> None:
+    """Also where the system does not tell which processors share a core, as some containers do."""
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from edge_infer.machine import physical_cores; print(physical_cores())"
+        f"from edge_infer import machine; {tells}\n"
+        "print(machine.physical_cores())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == b"1"
