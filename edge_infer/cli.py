@@ -245,7 +245,6 @@ def _watch(
     from edge_infer.screen import open_model
     from edge_infer.watch import Clock, Watch
 
-    run.crew.close()  # the watch has workers of its own, and new ones for every arrival
     settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
     with run.open_line(0) as line:
         lines = SparseLines(is_shown=not run.is_quiet and not sys.stderr.isatty())
@@ -261,6 +260,7 @@ def _watch(
             is_dated=run.is_dated,
             say=say,
             clock=Clock(),
+            crew=run.crew,
             start_crew=start_workers,
         ).run()
 

@@ -61,15 +61,17 @@ class Watch:
         is_dated: bool,
         say: Callable[[str], None],
         clock: Clock,
+        crew: Crew | None = None,
         start_crew: Callable[[int], Crew] | None = None,
     ) -> None:
         """Write into `folder`, today's where days are dated; `say` gets the heartbeat line.
 
-        `start_crew` starts the worker that waits for the next film: with 1 s for starting one at
-        every arrival, a film would be listed that much later.
+        `crew` has started already, for what is there first; `start_crew` starts the worker that
+        waits for the next film: with 1 s for starting one at every arrival, a film would be listed
+        that much later.
         """
         self._start_crew = start_crew
-        self._crew: Crew | None = None
+        self._crew = crew
         self._inputs, self._first_folder, self._settings = inputs, folder, settings
         self._is_dated, self._say, self._clock = is_dated, say, clock
         self._arrivals = Arrivals()
