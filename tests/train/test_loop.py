@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,7 @@ def test_an_older_checkpoint_resumes_and_compile_may_change(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on the CPU")
 def test_compiled_steps_train_the_same_network_under_the_same_names(
     films: tuple[LoadedImages, LoadedImages], tmp_path: Path
 ) -> None:

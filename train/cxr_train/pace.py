@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from importlib.util import find_spec
 from math import cos, pi
 from pathlib import Path
@@ -41,7 +43,13 @@ def uses_compile(config: TrainConfig, *, steps: int, processes: int) -> bool:
         return config.compile == "on"
     # Synchronised batch norm under the compiler has not been tried: only `on` does that.
     worth = steps >= STEPS_WORTH_COMPILING and processes == 1
-    return worth and torch.cuda.is_available() and find_spec("triton") is not None
+    return worth and torch.cuda.is_available() and _can_compile_for_cuda()
+
+
+def _can_compile_for_cuda() -> bool:
+    """Triton, and the C compiler with which it builds what starts its kernels."""
+    compilers = [os.environ.get("CC", ""), "gcc", "clang"]
+    return find_spec("triton") is not None and any(map(shutil.which, filter(None, compilers)))
 
 
 def _cpu_has_bf16() -> bool:
