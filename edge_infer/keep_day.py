@@ -40,6 +40,7 @@ from edge_infer.day.worklist import ScreenedDay, in_order
 from edge_infer.errors import ImageError, ReasonCode
 from edge_infer.films.find_images import FoundImages
 from edge_infer.films.isolation import Crew
+from edge_infer.films.long_paths import reachable
 from edge_infer.keyed_films import KeyedFilm
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import ModelCard
@@ -251,7 +252,7 @@ def _is_due(file: StoredFile, final: frozenset[str], present: set[bytes]) -> boo
     if file.sha256 not in final or file.reason_code is ReasonCode.ARRIVING:
         return True
     try:
-        status = file.seen.path.stat()
+        status = reachable(file.seen.path).stat()
     except OSError:
         return file.seen.place in present  # vanished: what was found stands
     if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
@@ -272,7 +273,7 @@ def _to_checked(file: SeenFile, result: KeyedFilm[ScoredFilm] | ImageError) -> C
         )
     status = None
     with contextlib.suppress(OSError):
-        status = file.path.stat()
+        status = reachable(file.path).stat()
     return CheckedFile(
         place=file.place,
         size=status.st_size if status else None,

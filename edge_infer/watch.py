@@ -28,6 +28,7 @@ from edge_infer.day.day_rows import arriving
 from edge_infer.errors import FileInUse
 from edge_infer.films.find_images import FoundImages, find_images
 from edge_infer.films.isolation import Crew
+from edge_infer.films.long_paths import reachable
 from edge_infer.keep_day import DaySettings, KeptDay, WrittenDay
 from edge_infer.watched_day import REST, WatchedDay
 
@@ -191,7 +192,7 @@ class Watch:
     def _forget(self, present: set[bytes]) -> None:
         for place in self._arrivals.list_missing(present):
             file = self._seen.get(place)
-            if file is not None and file.path.exists():
+            if file is not None and reachable(file.path).exists():
                 continue  # a film of the day from another input, or hidden for a moment
             day = self._days.get(self._folder_of[place])
             if self._arrivals.forget(place) and day is not None:
@@ -285,7 +286,7 @@ class Watch:
 
 def _state(path: Path) -> State:
     try:
-        status = path.stat()
+        status = reachable(path).stat()
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns

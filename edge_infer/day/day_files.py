@@ -14,7 +14,14 @@ from pathlib import Path
 
 from edge_infer.day.film_record import FilmOutcome
 from edge_infer.errors import ImageError, ReasonCode
-from edge_infer.films.find_images import FoundImages, make_unique, name_input, name_inputs
+from edge_infer.films.find_images import (
+    FoundImages,
+    identify,
+    make_unique,
+    name_input,
+    name_inputs,
+)
+from edge_infer.films.long_paths import reachable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +100,7 @@ def see_files(inputs: Sequence[Path], found: FoundImages) -> SeenFiles:
         name: GivenInput(
             place=encode_place(path),
             name=name or name_input(path),
-            is_file=not path.is_dir(),
+            is_file=not reachable(path).is_dir(),
         )
         for name, path in name_inputs(inputs)
     }
@@ -131,4 +138,4 @@ def name_rows(inputs: Sequence[GivenInput], files: Sequence[StoredFile]) -> dict
 
 def encode_place(path: Path) -> bytes:
     """Name a file by its real path, as bytes: a name need not be UTF-8."""
-    return os.fsencode(os.path.normcase(os.path.realpath(path)))
+    return os.fsencode(identify(path))

@@ -12,12 +12,14 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from edge_infer.day.report_html import render_page
 from edge_infer.day.whole_files import (
     beside,
+    patiently,
     put_in_place,
     remove,
     require_free,
@@ -73,7 +75,7 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
         for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
             if (folder / name).exists() and not (name == CSV_NAME and (folder / name).is_file()):
-                require_free(folder / name)
+                patiently(partial(require_free, folder / name))
     except OSError as error:
         raise _cannot_write(folder, error) from error
 

@@ -34,7 +34,7 @@ def patiently(act: Callable[[], T]) -> T:
 
 def require_free(place: Path) -> None:
     """Raise PermissionError where another program has the file at `place` open; changes nothing."""
-    patiently(lambda: place.open("r+b").close())
+    place.open("r+b").close()
 
 
 def beside(place: Path) -> Path:

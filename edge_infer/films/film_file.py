@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.long_paths import reachable
 
 MAX_FILE_BYTES = 2**30
 """1 GiB: a 120-megapixel film of 16 bits is 0.22 GiB, so nothing larger is one film."""
@@ -38,7 +39,7 @@ class FilmFile:
     def is_unchanged(self) -> bool:
         """Tell whether size and time are still those from before reading: a copier may write."""
         try:
-            status = self.path.stat()
+            status = reachable(self.path).stat()
         except OSError:
             return False
         return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)
@@ -82,9 +83,9 @@ class _DiskStream(io.BufferedReader):
 
 def _open(path: Path) -> FilmFile:
     try:
-        status = path.stat()
+        status = reachable(path).stat()
         _require_readable(status.st_mode, status.st_size)
-        disk = _DiskStream(path.open("rb", buffering=0))
+        disk = _DiskStream(reachable(path).open("rb", buffering=0))
     except OSError as error:
         raise _cannot_open(error) from error
     stream: BinaryIO = disk

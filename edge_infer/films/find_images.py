@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_infer.films.long_paths import reachable, real_path
 from edge_infer.films.sniff import HEAD_BYTES, NAME_CLAIMS_IMAGE, FileKind, sniff
 
 
@@ -58,13 +59,13 @@ def name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
     """Pair each input with what its shown paths begin with; one named twice counts once."""
     unique: dict[str, Path] = {}
     for path in inputs:
-        unique.setdefault(_identity(path), path)
+        unique.setdefault(identify(path), path)
     paths = list(unique.values())
-    if len(paths) == 1 and paths[0].is_dir():
+    if len(paths) == 1 and reachable(paths[0]).is_dir():
         return [("", paths[0])]
     taken: set[str] = set()
     return [
-        (make_unique(name_input(path), taken, keep_suffix=not path.is_dir()), path)
+        (make_unique(name_input(path), taken, keep_suffix=not reachable(path).is_dir()), path)
         for path in paths
     ]
 
@@ -87,11 +88,11 @@ class _Search:
 
     def add_input(self, path: Path, shown: str) -> None:
         """List an input; one that is a link is followed at once, for it was asked for by name."""
-        mode = path.stat().st_mode
+        mode = reachable(path).stat().st_mode
         if stat.S_ISDIR(mode):
             self._enter(path, shown)
         else:
-            self._add_file(FoundImage(path, shown), _identity(path), mode)
+            self._add_file(FoundImage(path, shown), identify(path), mode)
 
     def follow_links(self) -> None:
         while self._links:
@@ -122,7 +123,7 @@ class _Search:
         waiting = [(folder, shown)]
         while waiting:
             folder, shown = waiting.pop()
-            identity = _identity(folder)
+            identity = identify(folder)
             if identity in self._entered:
                 continue
             self._entered.add(identity)
@@ -153,13 +154,13 @@ class _Search:
 
     def _follow(self, link: FoundImage) -> None:
         try:
-            mode = link.path.stat().st_mode
+            mode = reachable(link.path).stat().st_mode
         except OSError:
             mode = 0
         if stat.S_ISDIR(mode):
             self._enter(link.path, link.shown)
         else:
-            self._add_file(link, _identity(link.path), mode, is_link=True)
+            self._add_file(link, identify(link.path), mode, is_link=True)
 
     def _add_file(
         self, item: FoundImage, identity: str, mode: int, *, is_link: bool = False
@@ -172,7 +173,7 @@ class _Search:
         if is_broken or (stat.S_ISREG(mode) and _is_due(item.path, names)):
             self._images[identity] = item
             self._ignored.discard(identity)
-        elif stat.S_ISREG(mode) or item.path.is_symlink() or item.path.exists():
+        elif stat.S_ISREG(mode) or _is_there(item.path):
             self._ignored.add(identity)
 
 
@@ -183,12 +184,17 @@ def _is_due(path: Path, names: Sequence[str]) -> bool:
     if _name_claims(names):
         return True
     try:
-        with path.open("rb") as file:
+        with reachable(path).open("rb") as file:
             return sniff(file.read(HEAD_BYTES)) is not FileKind.OTHER
     except FileNotFoundError:
         return False
     except OSError:
         return all(_says_nothing(name) for name in names)
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is something, be it a link to nowhere."""
+    return os.path.lexists(reachable(path))
 
 
 def _is_never_due(name: str) -> bool:
@@ -213,13 +219,13 @@ def _says_nothing(name: str) -> bool:
 
 
 def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
+    with os.scandir(reachable(folder)) as entries:
         yield from entries
 
 
-def _identity(path: Path) -> str:
+def identify(path: Path) -> str:
     """Name a file or folder by its real path: inode numbers repeat on some network drives."""
-    return os.path.normcase(os.path.realpath(path))
+    return os.path.normcase(real_path(path))
 
 
 def _to_text(name: str) -> str:
