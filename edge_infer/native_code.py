@@ -1,4 +1,4 @@
-"""Libraries in C and the threads they may start: decided here, for the parent and every worker.
+"""Libraries in C, what they may start and ask: decided here, for the parent and every worker.
 
 One thread each. The cores are shared out among processes (`--workers`), which scales without the
 waiting that threads inside one decoder or one network do, and a worker that opened a thread per
@@ -32,6 +32,17 @@ def limit_threads() -> None:
     """
     for name in THREAD_VARIABLES:
         os.environ[name] = str(THREADS_PER_PROCESS)
+
+
+def forgo_wmi() -> None:
+    """Keep `platform` from asking Windows' WMI what PC this is; before anything imports it.
+
+    From Python 3.12 on it asks at the first `platform.system()`, which ONNX Runtime calls at its
+    import. Where WMI is slow or forbidden that takes seconds or for ever, and in 3.12 may end the
+    process (cpython issues 112278, 125315, 130727). Without WMI it asks the kernel, as before.
+    """
+    if sys.platform == "win32" and "platform" not in sys.modules:
+        sys.modules["_wmi"] = None  # type: ignore[assignment]
 
 
 def import_opencv() -> ModuleType:

@@ -66,5 +66,5 @@ def test_every_name_in_the_starter_is_quoted() -> None:
 
 def test_the_starter_finds_the_program_where_the_page_installs_it() -> None:
     page = (ROOT / "docs" / "windows.md").read_text(encoding="utf-8")
-    assert 'py -3.12 -m venv "%LOCALAPPDATA%\\cxr-edge"' in page
+    assert 'py -3.13 -m venv "%LOCALAPPDATA%\\cxr-edge"' in page
     assert 'set "program=%LOCALAPPDATA%\\cxr-edge\\Scripts\\cxr-infer.exe"' in CODE

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
-from edge_infer.native_code import import_opencv, limit_threads, silence_stderr
+from edge_infer.native_code import forgo_wmi, import_opencv, limit_threads, silence_stderr
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def serve(connection: Connection[object, object]) -> None:
     parent, which ends its workers.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forgo_wmi()
     limit_threads()
     try:
         try:

@@ -49,3 +49,23 @@ def test_importing_opencv_limits_it_whoever_loaded_it_before() -> None:
         [sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True, env=environment
     )
     assert done.stdout.strip() == b"1"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import edge_infer.__main__",
+        "import multiprocessing.spawn, edge_infer.films.isolation_worker",
+    ],
+)
+def test_wmi_is_out_of_reach_before_anything_asks_what_pc_this_is(before: str) -> None:
+    """In the command and in its workers; `platform` falls back where `_wmi` is not there."""
+    code = (
+        f"import sys; {before}\n"
+        "assert 'platform' not in sys.modules, 'imported before the command can begin'\n"
+        "from edge_infer.native_code import forgo_wmi\n"
+        "here, sys.platform = sys.platform, 'win32'; forgo_wmi(); sys.platform = here\n"
+        "try:\n    import _wmi\nexcept ImportError:\n    import platform; print(platform.machine())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True)
+    assert done.stdout.strip()
