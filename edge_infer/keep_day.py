@@ -31,7 +31,7 @@ from edge_infer.day.day_rows import DayRow, RowMaker
 from edge_infer.day.expected_tb import DEFAULT_PREVALENCE
 from edge_infer.day.film_record import ScoredFilm
 from edge_infer.day.language import Lang
-from edge_infer.day.picture_spool import PictureSpool
+from edge_infer.day.picture_spool import PictureSpool, remove_old_spools
 from edge_infer.day.pictures import write_pictures
 from edge_infer.day.report import check_writable, remove_leftovers, write_report
 from edge_infer.day.site import Site
@@ -94,6 +94,7 @@ class KeptDay:
         self._unrecorded: list[CheckedFile] = []
         self._store = DayStore.open(folder)
         remove_leftovers(folder)
+        remove_old_spools(folder)
         self._pictures = PictureSpool(folder)
         self._rows = RowMaker(settings.card, self._pictures)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
+from edge_infer.day.whole_files import remove
 from edge_infer.errors import ReportError
 
 
@@ -30,6 +31,14 @@ class SpooledPicture:
         return self.size > 0
 
 
+_PREFIX = ".pictures."
+
+
+def remove_old_spools(folder: Path) -> None:
+    """Remove what a power cut left: on Windows the file has a name as long as its process lives."""
+    remove(folder.glob(f"{_PREFIX}*"))
+
+
 class PictureSpool:
     """A temporary file of pictures; to be closed after the page is written."""
 
@@ -37,7 +46,7 @@ class PictureSpool:
         """Open the file in `folder`, which exists; ReportError where that is impossible."""
         self._end = 0
         try:
-            file = tempfile.TemporaryFile(dir=folder, prefix=".pictures.")  # noqa: SIM115 - __exit__
+            file = tempfile.TemporaryFile(dir=folder, prefix=_PREFIX)  # noqa: SIM115 - __exit__
         except OSError as error:
             raise _cannot_keep(error) from error
         self._file: IO[bytes] = file

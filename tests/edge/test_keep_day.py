@@ -443,5 +443,7 @@ def test_what_a_killed_run_left_half_written_goes(
 ) -> None:
     run(films, tmp_path / "out", settings)
     (tmp_path / "out" / ".report.html.4711.part").write_bytes(b"<html")
+    (tmp_path / "out" / ".pictures.x7k2").write_bytes(b"somebody's chest")
     with KeptDay(tmp_path / "out", settings):
         assert not list((tmp_path / "out").glob(".*.part"))
+        assert not (tmp_path / "out" / ".pictures.x7k2").exists()
