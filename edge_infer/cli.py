@@ -20,7 +20,7 @@ from edge_infer.day.language import Lang, default_language
 from edge_infer.errors import CxrError, ModelError, ReportError, SiteError
 from edge_infer.machine import MOST_WORKERS, default_workers
 from edge_infer.native_code import limit_threads
-from edge_infer.terminal import Progress, SparseLines, print_any_name, printable, summarise
+from edge_infer.terminal import Heartbeat, Progress, print_any_name, printable, summarise
 from edge_infer.version import package_version
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def infer(
         # workers load their own. Every run but one of no film needs the first.
         with closing(start_workers(1)) as crew:
             found = find_films(inputs, may_be_empty=watch)
-            crew.grow(min(workers, len(found.images)))
+            if not watch:  # most of its files are often known already, and workers would sit idle
+                crew.grow(min(workers, len(found.images)))
             from edge_infer.day.report import check_writable
             from edge_infer.keep_day import DaySettings
             from edge_infer.model.bundled import bundled_model
@@ -247,18 +248,14 @@ def _watch(
 
     settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
     with run.open_line(0) as line:
-        lines = SparseLines(is_shown=not run.is_quiet and not sys.stderr.isatty())
-
-        def say(text: str) -> None:
-            line.say(printable(text))
-            lines.say(printable(text))
-
+        heartbeat = Heartbeat(line, is_quiet=run.is_quiet)
         return Watch(
             inputs,
             folder,
             settings,
             is_dated=run.is_dated,
-            say=say,
+            say=heartbeat.say,
+            warn=heartbeat.warn,
             clock=Clock(),
             crew=run.crew,
             start_crew=start_workers,

@@ -56,17 +56,23 @@ class Progress:
         self.say(f"{self._done} of {self._total} films, about {_in_words(left)} left")
 
 
-class SparseLines:
-    """Says a line a minute where nobody watches a terminal, and at once what it says first."""
+class Heartbeat:
+    """What a watch says: on a terminal one line that changes, elsewhere a line a minute."""
 
-    def __init__(self, *, is_shown: bool) -> None:
-        self._is_shown, self._said = is_shown, -_LINE_EVERY_S
+    def __init__(self, line: Progress, *, is_quiet: bool) -> None:
+        self._line, self._is_quiet, self._said = line, is_quiet, -_LINE_EVERY_S
 
     def say(self, text: str) -> None:
+        self._line.say(printable(text))
         now = time.monotonic()
-        if self._is_shown and now - self._said >= _LINE_EVERY_S:
+        if not self._is_quiet and not sys.stderr.isatty() and now - self._said >= _LINE_EVERY_S:
             self._said = now
-            typer.echo(text, err=True)
+            typer.echo(printable(text), err=True)
+
+    def warn(self, text: str) -> None:
+        """Say a trouble where the line that has it is not shown."""
+        if self._is_quiet:
+            typer.echo(f"cxr-infer: {printable(text)}", err=True)
 
 
 def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:

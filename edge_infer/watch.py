@@ -61,12 +61,14 @@ class Watch:
         *,
         is_dated: bool,
         say: Callable[[str], None],
+        warn: Callable[[str], None] = lambda _: None,
         clock: Clock,
         crew: Crew | None = None,
         start_crew: Callable[[int], Crew] | None = None,
     ) -> None:
-        """Write into `folder`, today's where days are dated; `say` gets the heartbeat line.
+        """Write into `folder`, today's where days are dated.
 
+        `say` gets the heartbeat line, `warn` each trouble that is in it, once as it comes.
         `crew` has started already, for what is there first; `start_crew` starts the worker that
         waits for the next film: with 1 s for starting one at every arrival, a film would be listed
         that much later.
@@ -74,7 +76,8 @@ class Watch:
         self._start_crew = start_crew
         self._crew = crew
         self._inputs, self._first_folder, self._settings = inputs, folder, settings
-        self._is_dated, self._say, self._clock = is_dated, say, clock
+        self._is_dated, self._say, self._warn, self._clock = is_dated, say, warn, clock
+        self._warned: set[str] = set()
         self._arrivals = Arrivals()
         self._days: dict[Path, WatchedDay] = {}
         self._folder_of: dict[bytes, Path] = {}
@@ -280,8 +283,13 @@ class Watch:
         listed = sum(len(day.places) for day in self._days.values())
         waiting = sum(self._count_arriving(day) for day in self._days.values())
         text = f"{self._clock.now():%H:%M:%S} watching: {listed} listed, {waiting} arriving"
-        troubles = [self._trouble, *(day.trouble for day in self._days.values())]
-        self._say("; ".join([text, *filter(None, troubles)]))
+        each = [self._trouble, *(day.trouble for day in self._days.values())]
+        troubles = list(filter(None, each))
+        self._say("; ".join([text, *troubles]))
+        for trouble in troubles:
+            if trouble not in self._warned:
+                self._warn(trouble)
+        self._warned = set(troubles)
 
 
 def _state(path: Path) -> State:

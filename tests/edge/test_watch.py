@@ -69,6 +69,7 @@ class Place:
     out: Path
     settings: DaySettings
     said: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
 
     def watch(self, script: Script, *, is_dated: bool = False) -> list[WrittenDay]:
         return Watch(
@@ -77,6 +78,7 @@ class Place:
             self.settings,
             is_dated=is_dated,
             say=self.said.append,
+            warn=self.warned.append,
             clock=script,
         ).run()
 
@@ -249,6 +251,7 @@ def test_a_file_of_the_results_that_is_held_open_does_not_end_the_watch(
     assert b"2.png" in (place.out / "worklist.json").read_bytes()
     assert b"2.png" in (place.out / "report.html").read_bytes()
     assert any(name in line and "close" in line for line in place.said)
+    assert [name in warning for warning in place.warned] == [True]
     assert place.said[-1].endswith("watching: 2 listed, 0 arriving")
 
 
