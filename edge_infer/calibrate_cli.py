@@ -162,7 +162,7 @@ def _write(
 ) -> None:
     from edge_infer.day import calibrate_text as words
     from edge_infer.day.calibrate_page import render_calibration
-    from edge_infer.day.calibrate_site import make_site, to_text, write_together
+    from edge_infer.day.calibrate_site import make_site, to_text, write_results
 
     if not calibration.can_be_used:
         raise SiteError(f"No site file: {' '.join(words.describe_obstacles(calibration))}")
@@ -171,7 +171,7 @@ def _write(
     site = make_site(calibration, listed, labels_sha256=labels_sha256, created=date.today())
     page = out.with_name(f"{out.stem}-calibration.html")
     text = render_calibration(calibration, listed, labelled, site)
-    write_together({page: text, out: to_text(site)})
+    write_results({page: text, out: to_text(site)})
     typer.echo(f"Site file: {out} ({site.site_id})\nPage: {page}")
     typer.echo(f"Use it: cxr-infer FOLDER --site {out}\nResearch use only: not a diagnosis.")
 

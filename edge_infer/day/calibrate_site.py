@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_infer.day.calibrate import Calibration
 from edge_infer.day.calibrate_films import ListedFilms
 from edge_infer.day.site import KIND, SCHEMA, Site, count_scores, identify
-from edge_infer.day.whole_files import beside, put_in_place, remove, write_synced
+from edge_infer.day.whole_files import write_together
 from edge_infer.errors import ReportError
 from edge_infer.model.card_json import to_plain
 
@@ -64,22 +64,14 @@ def is_site_file(path: Path) -> bool:
     return isinstance(plain, dict) and plain.get("kind") == KIND
 
 
-def write_together(contents: dict[Path, str]) -> None:
-    """Write small files whole or not at all, each replaced atomically; ReportError if impossible.
-
-    All are written beside their places and synced before the first is put in place.
-    """
-    waiting = {beside(place): place for place in contents}
+def write_results(contents: dict[Path, str]) -> None:
+    """Write small files, all or none (see `write_together`); ReportError if impossible."""
     try:
-        for temporary, place in waiting.items():
+        for place in contents:
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_synced(temporary, [contents[place]])
-        for temporary, place in waiting.items():
-            put_in_place(temporary, place)
+        write_together({place: [text] for place, text in contents.items()})
     except OSError as error:
         raise ReportError(
             f"{next(iter(contents))} cannot be written ({error.strerror or type(error).__name__}): "
             "free the disk or name another place with --out."
         ) from error
-    finally:
-        remove(waiting)

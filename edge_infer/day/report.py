@@ -24,7 +24,7 @@ from edge_infer.day.whole_files import (
     remove,
     require_free,
     sync_folder,
-    write_synced,
+    write_together,
 )
 from edge_infer.day.worklist import ScreenedDay, WorklistRow, count_decisions, count_reasons
 from edge_infer.errors import FileInUse, ReportError
@@ -89,25 +89,16 @@ def write_report(day: ScreenedDay, folder: Path) -> Path:
     its content, and the new one has one of SECOND_CSV_NAMES.
     """
     # The CSV is put in place first: it is the one that a spreadsheet may hold open.
-    contents: dict[str, Iterable[str]] = {
-        CSV_NAME: [to_csv(day)],
-        JSON_NAME: [to_json(day)],
-        PAGE_NAME: render_page(day),
+    contents: dict[Path, Iterable[str]] = {
+        folder / CSV_NAME: [to_csv(day)],
+        folder / JSON_NAME: [to_json(day)],
+        folder / PAGE_NAME: render_page(day),
     }
-    waiting = {beside(folder / name): folder / name for name in contents}
     try:
-        for temporary, chunks in zip(waiting, contents.values(), strict=True):
-            write_synced(temporary, chunks)
-        for temporary, place in waiting.items():
-            if place.name == CSV_NAME:
-                csv_place = _place_csv(temporary, place)
-            else:
-                put_in_place(temporary, place)
+        csv_place, *_ = write_together(contents, put=_put)
         sync_folder(folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    finally:
-        remove(waiting)
     return csv_place
 
 
@@ -244,8 +235,10 @@ def _to_json_value(cell: int | str | Decimal) -> Any:
     return None if cell == "" else cell
 
 
-def _place_csv(temporary: Path, place: Path) -> Path:
-    """Put the CSV in place; under its second name where a spreadsheet holds the first open."""
+def _put(temporary: Path, place: Path) -> Path:
+    """Put a file in place; the CSV under a second name where a spreadsheet holds the first open."""
+    if place.name != CSV_NAME:
+        return put_in_place(temporary, place)
     try:
         put_in_place(temporary, place)
     except PermissionError:

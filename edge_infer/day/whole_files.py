@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,6 +58,23 @@ def write_synced(path: Path, chunks: Iterable[str]) -> None:
 def put_in_place(temporary: Path, place: Path) -> Path:
     """Replace `place` by the file beside it; PermissionError where another program has it open."""
     return patiently(lambda: temporary.replace(place))
+
+
+def write_together(
+    contents: Mapping[Path, Iterable[str]], *, put: Callable[[Path, Path], Path] = put_in_place
+) -> list[Path]:
+    """Write files of existing folders whole or not at all; return where they are.
+
+    All are written beside their places and synced before `put` puts the first in its place. Raises
+    OSError; until the first is in place, what was there stays as it was.
+    """
+    waiting = {beside(place): place for place in contents}
+    try:
+        for temporary, chunks in zip(waiting, contents.values(), strict=True):
+            write_synced(temporary, chunks)
+        return [put(temporary, place) for temporary, place in waiting.items()]
+    finally:
+        remove(waiting)
 
 
 def remove(paths: Iterable[Path]) -> None:

@@ -83,9 +83,10 @@ class _DiskStream(io.BufferedReader):
 
 def _open(path: Path) -> FilmFile:
     try:
-        status = reachable(path).stat()
+        place = reachable(path)
+        status = place.stat()
         _require_readable(status.st_mode, status.st_size)
-        disk = _DiskStream(reachable(path).open("rb", buffering=0))
+        disk = _DiskStream(place.open("rb", buffering=0))
     except OSError as error:
         raise _cannot_open(error) from error
     stream: BinaryIO = disk
