@@ -21,7 +21,7 @@ EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
     (ReportError, 6),
 )
 MISSING_EXTRA, INTERRUPTED = 3, 130
-EXTRA_MODULES = ("torch", "torchvision", "onnx", "onnxscript", "sympy", "scipy")
+EXTRA_MODULES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "sympy", "scipy")
 
 
 @app.command()

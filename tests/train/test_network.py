@@ -9,7 +9,9 @@ from cxr_train.errors import ConfigError
 from cxr_train.network import build_network
 
 
-@pytest.mark.parametrize("arch", ["cnn5", "resnet18", "mobilenet_v2", "densenet121"])
+@pytest.mark.parametrize(
+    "arch", ["cnn5", "resnet18", "efficientnet_lite0", "mobilenet_v2", "densenet121"]
+)
 def test_logits_are_the_mean_of_cam_plus_bias(arch: str) -> None:
     torch.manual_seed(0)
     network = build_network(arch).eval()

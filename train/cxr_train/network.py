@@ -13,6 +13,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from cxr_train.efficientnet_lite import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    LITE_ARCHS,
+    lite_features,
+    lite_network,
+)
 from cxr_train.errors import ConfigError, DataError
 from edge_infer.model.model_card import CLASSES
 
@@ -24,34 +31,53 @@ _LARGEST_REBUILD_ERROR = 1e-3
 class CamNetwork(nn.Module):
     """Classify grey films: logits [N, 4] are the spatial mean of cam [N, 4, h, w] plus a bias."""
 
-    def __init__(self, features: nn.Module, channels: int) -> None:
+    def __init__(
+        self,
+        features: nn.Module,
+        channels: int,
+        *,
+        mean: float = GREY_MEAN,
+        std: float = GREY_STD,
+    ) -> None:
         super().__init__()
+        self.mean, self.std = mean, std
         self.features = features
         self.cam = nn.Conv2d(channels, len(CLASSES), kernel_size=1, bias=False)
         self.bias = nn.Parameter(torch.zeros(len(CLASSES)))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Take `image` [N, 1, H, W], uint8 or float, 0..255."""
-        cam = self.cam(self.features((image.float() - GREY_MEAN) / GREY_STD))
+        cam = self.cam(self.features((image.float() - self.mean) / self.std))
         # The mean over some hundred cells is taken in fp32: bf16 would keep three digits of it.
         return cam.float().mean(dim=(2, 3)) + self.bias, cam
 
 
 def build_network(arch: str, *, pretrained: bool = False) -> CamNetwork:
-    """Build `cnn5`, `resnet18` or any suitable torchvision classifier for one grey channel.
+    """Build `cnn5`, an EfficientNet-Lite or any suitable torchvision classifier for grey films.
 
     Raises ConfigError for an unknown or unsuitable architecture, DataError when pretrained weights
-    cannot be downloaded. Initial weights come from torch's global generator.
+    are neither installed nor to be downloaded. Initial weights come from torch's global generator.
     """
     if arch == "cnn5":
         if pretrained:
             raise ConfigError("There are no pretrained weights for cnn5: drop --pretrained.")
         return CamNetwork(_cnn5_features(), channels=512)
+    if arch in LITE_ARCHS:
+        return _lite(arch, pretrained=pretrained)
     original = _torchvision_network(arch, pretrained=pretrained)
     features, head = _split_at_pooling(arch, original)
     _check_rebuild(arch, original, features, head)
     _to_one_channel(features)
     return CamNetwork(features, channels=head.in_features)
+
+
+def _lite(arch: str, *, pretrained: bool) -> CamNetwork:
+    original = lite_network(arch, pretrained=pretrained)
+    features, head = lite_features(original), dict(original.named_children())["classifier"]
+    assert isinstance(head, nn.Linear)
+    _check_rebuild(arch, original, features, head)
+    _to_one_channel(features)
+    return CamNetwork(features, channels=head.in_features, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
 def _cnn5_features() -> nn.Module:
@@ -74,7 +100,8 @@ def _torchvision_network(arch: str, *, pretrained: bool) -> nn.Module:
 
     if arch not in list_models(module=models):
         raise ConfigError(
-            f"Unknown architecture '{arch}': use cnn5, resnet18 or another torchvision classifier."
+            f"Unknown architecture '{arch}': use cnn5, resnet18, {', '.join(LITE_ARCHS)} "
+            "or another torchvision classifier."
         )
     try:
         network: nn.Module = get_model(arch, weights="DEFAULT" if pretrained else None)
