@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr_train.manifest import Example, read_data, select
-from cxr_train.metrics import accuracy, auroc, class_scores, confusion_matrix, macro_f1
+from cxr_train.data.manifest import Example, read_data, select
+from cxr_train.figures.metrics import accuracy, auroc, class_scores, confusion_matrix, macro_f1
 from edge_infer.model.model_card import CLASSES
 
 

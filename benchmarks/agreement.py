@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from benchmarks.made_films import write_dicom
-from cxr_train.manifest import read_data, select
+from cxr_train.data.manifest import read_data, select
 from edge_infer.films.radiograph import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier

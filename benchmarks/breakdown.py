@@ -33,43 +33,43 @@ from benchmarks.stopwatch import Stopwatch
 
 STAGES = {
     "open, read": (
-        "films.film_file:_open",
+        "films.file:_open",
         "films.radiograph:_look_at",
-        "films.dicom_file:parse_dicom",
-        "films.dicom_gates:check_header",
-        "films.dicom_reader:describe_study",
-        "films.dicom_pixel_data:open_pixel_data",
-        "films.dicom_pixel_data:read_native_frame",
-        "films.dicom_pixel_data:read_encapsulated_frame",
-        "films.raster_headers:read_raster_header",
+        "films.dicom.file:parse_dicom",
+        "films.dicom.gates:check_header",
+        "films.dicom.reader:describe_study",
+        "films.dicom.pixel_data:open_pixel_data",
+        "films.dicom.pixel_data:read_native_frame",
+        "films.dicom.pixel_data:read_encapsulated_frame",
+        "films.raster.headers:read_raster_header",
     ),
-    "hash": ("keyed_films:_hash",),
+    "hash": ("flow.keyed_films:_hash",),
     "decode": (
-        "films.dicom_codestream:describe_codestream",
-        "films.dicom_codestream:decode_codestream",
-        "films.dicom_rle:decode_rle",
-        "films.raster_reader:_decode",
+        "films.dicom.codestream:describe_codestream",
+        "films.dicom.codestream:decode_codestream",
+        "films.codecs.rle:decode_rle",
+        "films.raster.reader:_decode",
     ),
     "shrink": (
         "area_mean:area_sums",
         "model.preprocess:_resize",
     ),
     "grey": (
-        "films.dicom_pixels:read_pixels",
-        "films.dicom_reader:_read_grey",
-        "films.dicom_grey:build_grey_table",
-        "films.dicom_display:show",
-        "films.raster_reader:_to_grey",
-        "films.raster_reader:_to_small_grey",
+        "films.dicom.pixels:read_pixels",
+        "films.dicom.reader:_read_grey",
+        "films.dicom.grey:build_grey_table",
+        "films.dicom.display:show",
+        "films.raster.reader:_to_grey",
+        "films.raster.reader:_to_small_grey",
     ),
     "checks": (
-        "films.dicom_reader:_require_picture",
-        "films.raster_reader:_check_not_blank",
-        "films.raster_reader:_check_colour",
+        "films.dicom.reader:_require_picture",
+        "films.raster.reader:_check_not_blank",
+        "films.raster.reader:_check_colour",
     ),
     "model input": ("model.preprocess:to_model_input",),
-    "thumbnail": ("screen:_make_thumbnail",),
-    "rest": ("screen:prepare_film", "keyed_films:read_keyed"),
+    "thumbnail": ("flow.screen:_make_thumbnail",),
+    "rest": ("flow.screen:prepare_film", "flow.keyed_films:read_keyed"),
 }
 """Functions of edge_infer, newer and older; a name that is gone counts in what encloses it."""
 AFTER = ("transport", "network", "finding, row")
@@ -80,7 +80,7 @@ class Line:
     """One film at a time from path to row, as `screen` does it."""
 
     def __init__(self, *, full_decode: bool = False, cpu_time: bool = False) -> None:
-        from edge_infer import screen
+        from edge_infer.flow import screen
 
         self.stopwatch = Stopwatch(time.thread_time if cpu_time else time.perf_counter)
         self.missing = self.stopwatch.install(STAGES, "edge_infer")
@@ -101,10 +101,10 @@ class Line:
 
     def run(self, path: Path) -> tuple[dict[str, float], Any]:
         """Return seconds per stage and the film's row."""
-        from edge_infer import screen
-        from edge_infer.day.worklist import screened_row
-        from edge_infer.keyed_films import read_keyed
+        from edge_infer.flow import screen
+        from edge_infer.flow.keyed_films import read_keyed
         from edge_infer.model.findings import to_finding
+        from edge_infer.worklist.rows import screened_row
 
         read = partial(screen.prepare_film, **self._wanted)
         self.stopwatch.take()
@@ -161,8 +161,8 @@ def measure(
 
 def time_report(line: Line, rows: Sequence[Any], count: int) -> float | str:
     """Return the milliseconds of ordering and writing `count` rows, or why it was not measured."""
-    from edge_infer.day.report import write_report
-    from edge_infer.day.worklist import ScreenedDay, in_order
+    from edge_infer.page.report import write_report
+    from edge_infer.worklist.rows import ScreenedDay, in_order
 
     known: dict[str, Any] = {
         "due": count,

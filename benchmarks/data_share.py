@@ -23,15 +23,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cxr_train.augment import augment_batch
-from cxr_train.batches import read_batches
 from cxr_train.config import Augment, TrainConfig, make_config
-from cxr_train.dataset import LoadedImages, load_images
-from cxr_train.fit import CACHE_MARGIN
-from cxr_train.loop import train_step
-from cxr_train.manifest import Example, read_data, select
-from cxr_train.pace import uses_bf16
-from cxr_train.state import start_state
+from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.data.manifest import Example, read_data, select
+from cxr_train.fit.augment import augment_batch
+from cxr_train.fit.batches import read_batches
+from cxr_train.fit.loop import train_step
+from cxr_train.fit.pace import uses_bf16
+from cxr_train.fit.run import CACHE_MARGIN
+from cxr_train.fit.state import start_state
 
 T = TypeVar("T")
 Given = TypeVar("Given")

@@ -19,21 +19,21 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_infer.day.report import to_csv
-from edge_infer.day.worklist import (
+from edge_infer.errors import ImageError
+from edge_infer.films.find import FoundImage, find_images
+from edge_infer.films.radiograph import read_radiograph
+from edge_infer.model.bundled import bundled_model
+from edge_infer.model.classifier import Classifier
+from edge_infer.model.findings import to_finding
+from edge_infer.model.preprocess import to_model_input
+from edge_infer.page.report import to_csv
+from edge_infer.worklist.rows import (
     ScreenedDay,
     WorklistRow,
     in_order,
     refused_row,
     screened_row,
 )
-from edge_infer.errors import ImageError
-from edge_infer.films.find_images import FoundImage, find_images
-from edge_infer.films.radiograph import read_radiograph
-from edge_infer.model.bundled import bundled_model
-from edge_infer.model.classifier import Classifier
-from edge_infer.model.findings import to_finding
-from edge_infer.model.preprocess import to_model_input
 
 STAGES = ("pixels", "input", "logits", "printed")
 """In a film's order: as read and shrunk, the network's input, its rounded logits, what is printed.

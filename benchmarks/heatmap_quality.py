@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.films.radiograph import read_radiograph
+from edge_infer.flow.screen import open_model, prepare_film
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import to_finding
 from edge_infer.model.heatmap import draw_heat, spread_heat
 from edge_infer.model.model_card import CLASSES
 from edge_infer.model.preprocess import to_model_input
-from edge_infer.screen import open_model, prepare_film
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 sys.path.insert(0, str(EXAMPLES))

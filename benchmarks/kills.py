@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_infer.day.audit_trail import read_trail
-from edge_infer.day.store_connection import STORE_NAME
+from edge_infer.store.connection import STORE_NAME
+from edge_infer.worklist.audit_trail import read_trail
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -22,7 +22,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         from cxr_export.to_onnx import export_onnx
-        from cxr_train.network import build_network
+        from cxr_train.fit.network import build_network
     except ModuleNotFoundError as error:
         print(f"missing: {error.name}", file=sys.stderr)
         sys.exit(MISSING)

@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from benchmarks.every_syntax import KINDS, write_film
 from benchmarks.made_films import enlarge
-from cxr_train.manifest import Example, read_data, select
-from edge_infer.day.worklist import decide
+from cxr_train.data.manifest import Example, read_data, select
 from edge_infer.films.radiograph import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import Finding, calibrated_probabilities, to_finding
 from edge_infer.model.model_card import CLASSES, ModelCard
 from edge_infer.model.preprocess import to_model_input
+from edge_infer.worklist.rows import decide
 
 _LARGE = (2500, 2048)
 _CERTAIN = 0.95

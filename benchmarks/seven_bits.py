@@ -19,9 +19,9 @@ from cxr_export.calibration_set import choose_calibration
 from cxr_export.candidates import make_int8
 from cxr_export.gate_table import time_in_turn
 from cxr_export.quantize import Method, prepare_for_quantization, quantize, run_logits
-from cxr_train.dataset import load_images
-from cxr_train.manifest import read_data, select
-from cxr_train.metrics import accuracy, confusion_matrix, macro_f1
+from cxr_train.data.dataset import load_images
+from cxr_train.data.manifest import read_data, select
+from cxr_train.figures.metrics import accuracy, confusion_matrix, macro_f1
 
 
 def make_both(fp32: Path, folder: Path, films: NDArray[np.uint8]) -> dict[str, Path]:

@@ -7,11 +7,11 @@ import gc
 
 def main() -> None:
     """Run the command. The script's name for it: workers import the script again, and this module
-    costs them nothing where `cli` would cost each 30 ms."""
-    from edge_infer.native_code import forgo_wmi
+    costs them nothing where `infer` would cost each 30 ms."""
+    from edge_infer.pc.native_code import forgo_wmi
 
     forgo_wmi()
-    from edge_infer.cli import main as run
+    from edge_infer.commands.infer import main as run
 
     try:
         run()

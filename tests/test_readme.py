@@ -21,8 +21,8 @@ SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def load_command(name: str) -> Any:
-    # `__main__` imports `cli` late, so that worker processes need not.
-    module = SCRIPTS[name].partition(":")[0].replace("__main__", "cli")
+    # `__main__` imports the command late, so that worker processes need not.
+    module = SCRIPTS[name].partition(":")[0].replace("__main__", "commands.infer")
     app = __import__(module, fromlist=["app"]).app
     return typer.main.get_command(app)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from edge_infer.cli import app
-from edge_infer.day.report import PAGE_NAME
-from edge_infer.day.worklist import ALL_SCREENED, HAS_GAPS
+from edge_infer.commands.infer import app
+from edge_infer.page.report import PAGE_NAME
+from edge_infer.worklist.rows import ALL_SCREENED, HAS_GAPS
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTER = ROOT / "examples" / "windows" / "screen-folder.cmd"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnreadableImage
-from edge_infer.films.film_file import FilmFile, open_film_file
+from edge_infer.films.file import FilmFile, open_film_file
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.films.study import StudyInfo
 
@@ -50,7 +50,7 @@ def read_radiograph(file: Path | FilmFile, *, size: tuple[int, int] | None = Non
     kind = _look_at(file)
     # Imported late: a folder of JPEGs never loads pydicom, and the readers import Radiograph.
     if kind is FileKind.DICOM:
-        from edge_infer.films.dicom_reader import read_dicom
+        from edge_infer.films.dicom.reader import read_dicom
 
         return read_dicom(file, size=size)
     if kind is FileKind.OTHER_IMAGE:
@@ -63,7 +63,7 @@ def read_radiograph(file: Path | FilmFile, *, size: tuple[int, int] | None = Non
             "This is not an image: its content is neither DICOM nor a picture.",
             ReasonCode.NOT_AN_IMAGE,
         )
-    from edge_infer.films.raster_reader import read_raster
+    from edge_infer.films.raster.reader import read_raster
 
     return read_raster(file, kind, size=size)
 

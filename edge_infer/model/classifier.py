@@ -14,7 +14,7 @@ from edge_infer.model.model_card import CLASSES, ModelCard
 from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION
 from edge_infer.model.runtime import UNWANTED_OPTIMIZERS, import_onnxruntime
-from edge_infer.native_code import THREADS_PER_PROCESS
+from edge_infer.pc.native_code import THREADS_PER_PROCESS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

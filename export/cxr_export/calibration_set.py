@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
-from cxr_train.manifest import Example
 
 CALIBRATION_IMAGES = 200
 """Enough for the ranges: the fallback methods, Percentile and Entropy, gain nothing from more."""

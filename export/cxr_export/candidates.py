@@ -21,7 +21,7 @@ from cxr_export.quantize import (
     rank_by_sensitivity,
     run_logits,
 )
-from cxr_train.dataset import LoadedImages
+from cxr_train.data.dataset import LoadedImages
 
 MOST_EXEMPT = 3
 

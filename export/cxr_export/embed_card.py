@@ -16,11 +16,11 @@ from cxr_export.val_figures import (
     fit_uncertain_band,
     measure_val,
 )
-from cxr_train.calibration import fit_temperature
-from cxr_train.checkpoint import LoadedRun
+from cxr_train.data.manifest import fingerprint, read_data, select
 from cxr_train.errors import DataError
-from cxr_train.manifest import fingerprint, read_data, select
-from cxr_train.revision import git_revision
+from cxr_train.figures.calibration import fit_temperature
+from cxr_train.fit.checkpoint import LoadedRun
+from cxr_train.fit.revision import git_revision
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import (
     CLASSES,

@@ -20,12 +20,12 @@ from cxr_export.parity import Gate, check_fp32, check_runner
 from cxr_export.quantize import prepare_for_quantization, run_logits
 from cxr_export.to_onnx import export_onnx
 from cxr_export.val_figures import Labelled, check_thresholds_possible
-from cxr_train.checkpoint import LoadedRun, load_run
-from cxr_train.dataset import LoadedImages, load_images
+from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.data.manifest import Example, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.loop import predict
-from cxr_train.manifest import Example, read_data, require_every_class, select
-from cxr_train.operating_point import TARGET_SENSITIVITY
+from cxr_train.figures.operating_point import TARGET_SENSITIVITY
+from cxr_train.fit.checkpoint import LoadedRun, load_run
+from cxr_train.fit.loop import predict
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import ModelCard, Quantization
 from edge_infer.model.self_test import self_test_inputs

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_export.errors import ParityError
-from cxr_train.calibration import fit_temperature
-from cxr_train.manifest import Example
-from cxr_train.metrics import macro_f1
-from cxr_train.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
+from cxr_train.data.manifest import Example
+from cxr_train.figures.calibration import fit_temperature
+from cxr_train.figures.metrics import macro_f1
+from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import CLASSES

@@ -12,7 +12,7 @@ import onnx
 import torch
 
 from cxr_export.errors import ParityError
-from cxr_train.network import CamNetwork
+from cxr_train.fit.network import CamNetwork
 
 OPSET = 18
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_train.conformal import fit_band
+from cxr_train.data.manifest import Example, fingerprint
 from cxr_train.errors import DataError
-from cxr_train.figures import Scored, measure
-from cxr_train.manifest import Example, fingerprint
-from cxr_train.operating_point import (
+from cxr_train.evaluate.scoring import by_input_type
+from cxr_train.figures.conformal import fit_band
+from cxr_train.figures.measures import Scored, measure
+from cxr_train.figures.operating_point import (
     TARGET_SENSITIVITY,
     choose_operating_point,
     is_adult,
     require_enough,
 )
-from cxr_train.scoring import by_input_type
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import (
     CLASSES,

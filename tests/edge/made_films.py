@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tests.edge.films.dicom_factory import bands, make_dicom
+from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 
 PATIENT: dict[str, Any] = {
     "PatientName": "HONG^GILDONG",

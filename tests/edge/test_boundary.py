@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.day.made_day import TINY
+from tests.edge.made_day import TINY
 from tests.edge.made_films import png
 
 ROOT = Path(__file__).resolve().parents[2]

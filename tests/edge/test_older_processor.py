@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def score(folder: Path, *emulator: str) -> dict[str, Any]:
     done = subprocess.run(
-        [*emulator, sys.executable, "-m", "tests.edge.score_folder", str(folder)],
+        [*emulator, sys.executable, "-m", "tests.edge.flow.score_folder", str(folder)],
         check=True,
         capture_output=True,
         encoding="utf-8",

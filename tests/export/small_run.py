@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cxr_train.config import make_config
-from cxr_train.fit import fit_run
+from cxr_train.fit.run import fit_run
 from tests.train.tiny_films import write_data
 
 SIDE = 64

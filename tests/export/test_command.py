@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr_train.checkpoint import load_run
+from cxr_train.fit.checkpoint import load_run
 from tests.export.small_run import run_command, run_python
 from tests.train.tiny_films import write_data
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cxr_train.errors import DataError
-from cxr_train.evaluate import Evaluation, evaluate, evaluation_splits
-from cxr_train.evaluate_text import describe_evaluation
+from cxr_train.evaluate.evaluation import Evaluation, evaluate, evaluation_splits
+from cxr_train.evaluate.text import describe_evaluation
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import Metric
 from tests.export.small_run import run_python

@@ -12,8 +12,8 @@ import torch
 from cxr_export.errors import ParityError
 from cxr_export.export_run import export_run
 from cxr_export.quantize import open_session, run_logits
-from cxr_train.checkpoint import load_run
-from cxr_train.manifest import read_data, select
+from cxr_train.data.manifest import read_data, select
+from cxr_train.fit.checkpoint import load_run
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.self_test import run_self_test
 from tests.export.small_run import SIDE

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from cxr_train.average import average_runs
-from cxr_train.checkpoint import load_run, load_start_of
 from cxr_train.config import make_config
+from cxr_train.data.manifest import read_data, select
 from cxr_train.errors import ConfigError
-from cxr_train.fit import fit_run
-from cxr_train.manifest import read_data, select
-from cxr_train.scoring import load_films
-from cxr_train.start import load_start
+from cxr_train.evaluate.scoring import load_films
+from cxr_train.fit.average import average_runs
+from cxr_train.fit.checkpoint import load_run, load_start_of
+from cxr_train.fit.run import fit_run
+from cxr_train.fit.start import load_start
 from edge_infer.errors import ModelError
 from edge_infer.model.classifier import Classifier
 from tests.export.small_run import SIDE

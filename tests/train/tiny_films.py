@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cxr_train.manifest import Example
+from cxr_train.data.manifest import Example
 from edge_infer.model.model_card import CLASSES
 
 _CORNERS = ((40, 40), (40, 120), (120, 40), (120, 120))

@@ -75,7 +75,7 @@ def fit(
 ) -> None:
     """Train one network and write its run folder."""
     from cxr_train.config import make_config, read_recipe
-    from cxr_train.fit import fit_run
+    from cxr_train.fit.run import fit_run
 
     settings: dict[str, Any] = read_recipe(recipe) if recipe else {}
     options = {
@@ -121,7 +121,7 @@ def average(
     ] = None,
 ) -> None:
     """Average the weights of several trainings into one run folder."""
-    from cxr_train.average import average_runs
+    from cxr_train.fit.average import average_runs
 
     for line in average_runs(
         runs, out, with_start=with_start, shift_classes=shift_classes, cache=cache
@@ -148,9 +148,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure one finished model: per source, per pair, with intervals; nothing is chosen."""
-    from cxr_train.evaluate import evaluate as measure_model
-    from cxr_train.evaluate_text import describe_evaluation
-    from cxr_train.ledger import append, looks_of
+    from cxr_train.evaluate.evaluation import evaluate as measure_model
+    from cxr_train.evaluate.ledger import append, looks_of
+    from cxr_train.evaluate.text import describe_evaluation
 
     evaluation = measure_model(model, data, splits=tuple(split or ()), out=out, cache=cache)
     if ledger is not None:
@@ -183,7 +183,7 @@ def compare(
     ] = None,
 ) -> None:
     """Do the study's experiment: cnn5 and resnet18, augmented or not, on one budget."""
-    from cxr_train.compare_run import compare_run
+    from cxr_train.compare.run import compare_run
 
     compare_run(
         data,
@@ -214,9 +214,9 @@ def leave_out(
     ] = None,
 ) -> None:
     """Train without a source and measure on that source: what a new hospital would see."""
-    from cxr_train.compare_cells import parse_budget
-    from cxr_train.leave_out import describe_folds
-    from cxr_train.leave_out import leave_out as leave_sources_out
+    from cxr_train.compare.cells import parse_budget
+    from cxr_train.compare.leave_out import describe_folds
+    from cxr_train.compare.leave_out import leave_out as leave_sources_out
 
     folds = leave_sources_out(
         data,
@@ -241,7 +241,7 @@ def audit(
     ] = None,
 ) -> None:
     """Look for leaks in data: look-alikes, contradictions, classes readable without anatomy."""
-    from cxr_train.audit import run_audit, summary_lines
+    from cxr_train.audit.run import run_audit, summary_lines
 
     for line in summary_lines(run_audit(data, out, cache=cache)):
         typer.echo(line)
@@ -254,7 +254,7 @@ def card(
     out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("MODEL_CARD.md"),
 ) -> None:
     """Write the model card for reading, from the .onnx and its evaluation."""
-    from cxr_train.model_card_page import write_model_card
+    from cxr_train.evaluate.model_card_page import write_model_card
 
     write_model_card(model, evaluation, out)
 

@@ -14,7 +14,7 @@ from cxr_train.errors import ConfigError
 
 
 class Augment(StrEnum):
-    """How training films are varied; see `cxr_train.augment`."""
+    """How training films are varied; see `cxr_train.fit.augment`."""
 
     NONE = "none"
     STANDARD = "standard"

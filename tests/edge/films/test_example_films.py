@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import ImageError, ReasonCode
-from edge_infer.films.find_images import find_images
+from edge_infer.films.find import find_images
 from edge_infer.films.radiograph import read_radiograph
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_infer.errors import ReasonCode, UnsupportedImage
-from edge_infer.films.find_images import find_images
+from edge_infer.films.find import find_images
 from edge_infer.films.radiograph import read_radiograph
 from tests.shared_data import shared_data
 

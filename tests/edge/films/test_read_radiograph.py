@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
-from edge_infer.films import film_file
+from edge_infer.films import file as film_file
 from edge_infer.films.radiograph import Radiograph, read_radiograph
-from tests.edge.films import dicom_factory as made
-from tests.edge.films.dicom_factory import bands, make_dicom
+from tests.edge.films.dicom import dicom_factory as made
+from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 
 PIXELS = bands([10, 60, 130, 250], "u1")
 QUICK = settings(

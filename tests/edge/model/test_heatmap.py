@@ -8,7 +8,7 @@ import pytest
 from edge_infer.model.findings import Finding
 from edge_infer.model.heatmap import draw_heat, heat_class, spread_heat
 from edge_infer.model.model_card import CLASSES
-from tests.edge.day.made_heat import grey_jpeg, maps_with, redness
+from tests.edge.made_heat import grey_jpeg, maps_with, redness
 
 
 def finding(*units: int) -> Finding:

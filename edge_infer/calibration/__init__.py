@@ -1,0 +1,1 @@
+"""A clinic's own threshold: arithmetic and page of cxr-calibrate."""

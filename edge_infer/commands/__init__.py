@@ -1,0 +1,1 @@
+"""The commands: options, progress, exit codes. Typer lives here and nowhere else."""

@@ -1,0 +1,180 @@
+"""`cxr-calibrate`: options and exit code; the work is in `day.calibrate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_infer.commands.terminal import print_any_name, printable
+from edge_infer.errors import CxrError, ReportError, SiteError
+
+if TYPE_CHECKING:
+    from edge_infer.calibration.labels import Labelled
+    from edge_infer.calibration.listed_films import ListedFilms
+    from edge_infer.calibration.thresholds import Calibration
+
+CANNOT_START, CANNOT_WRITE, INTERRUPTED = 3, 6, 130
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def calibrate(
+    worklists: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="WORKLIST", help="worklist.json or .csv files, or folders that hold one."
+        ),
+    ],
+    labels: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="CSV with path or sop_instance_uid, and tb: 1 with, 0 without."
+        ),
+    ],
+    target_sensitivity: Annotated[
+        float,
+        typer.Option(min=0.5, max=1.0, help="Share of the films with TB that must be referred."),
+    ] = 0.95,
+    prevalence: Annotated[
+        float,
+        typer.Option(min=0.0001, max=0.9999, help="Share of your patients that have TB."),
+    ] = 0.01,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Site file to write; its page goes beside it.")
+    ] = Path("site.json"),
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Model of a worklist.csv that has no worklist.json beside it; "
+            "default: the bundled one.",
+        ),
+    ] = None,
+) -> None:
+    """Choose your clinic's own TB threshold from films whose truth is known.
+
+    Prints a table over thresholds and writes a site file for `cxr-infer --site` with its page.
+    Research use only; not a medical device.
+
+    Exit code 0: site file written; 3: no site file, the reason is said; 2: wrong command line; 6:
+    cannot write.
+    """
+    _check_out(out)
+    try:
+        _run(worklists, labels, target_sensitivity, prevalence, out=out, model=model)
+    except KeyboardInterrupt:
+        typer.echo("\nInterrupted: nothing was written.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; every error of ours becomes one sentence and an exit code, here only."""
+    print_any_name()
+    try:
+        app(args=arguments)
+    except CxrError as error:
+        typer.echo(f"cxr-calibrate: {printable(str(error))}", err=True)
+        sys.exit(CANNOT_WRITE if isinstance(error, ReportError) else CANNOT_START)
+
+
+def _run(
+    worklists: Sequence[Path],
+    labels: Path,
+    target: float,
+    prevalence: float,
+    *,
+    out: Path,
+    model: Path | None,
+) -> None:
+    from edge_infer.calibration import thresholds as rule
+    from edge_infer.calibration.labels import match_labels, read_labels
+    from edge_infer.calibration.listed_films import read_worklists
+
+    listed = read_worklists(worklists, model)
+    label_file = read_labels(labels)
+    labelled = match_labels(listed.films, label_file)
+    _report_problems(labelled)
+    calibration = rule.calibrate(
+        labelled,
+        listed.films,
+        target=target,
+        prevalence=prevalence,
+        in_use=listed.model.refer_tenths,
+    )
+    _print(calibration, listed)
+    _write(calibration, listed, labelled, label_file.sha256, out)
+
+
+def _check_out(out: Path) -> None:
+    """Refuse to write over anything but an earlier site file."""
+    from edge_infer.calibration.site_file import is_site_file
+
+    if out.is_dir() or (out.exists() and not is_site_file(out)):
+        raise typer.BadParameter(
+            f"'{out}' exists and is not a site file: name another file.", param_hint="--out"
+        )
+    if out.suffix.lower() != ".json":
+        raise typer.BadParameter(f"'{out}' must end in .json.", param_hint="--out")
+
+
+def _report_problems(labelled: Labelled) -> None:
+    from edge_infer.calibration.labels import MOST_UNMATCHED
+    from edge_infer.calibration.text import describe_problems, percent
+
+    for sentence in describe_problems(labelled):
+        typer.echo(f"cxr-calibrate: label file, {sentence}", err=True)
+    if not labelled.is_mostly_matched:
+        raise SiteError(
+            f"{labelled.n_unusable} of {labelled.n_rows} rows of the label file fit no film, more "
+            f"than {percent(MOST_UNMATCHED)}, so nothing was written: check that it belongs to "
+            "these worklists."
+        )
+
+
+def _print(calibration: Calibration, listed: ListedFilms) -> None:
+    from edge_infer.calibration import text as words
+
+    if not calibration.n_positive + calibration.n_negative:
+        raise SiteError("No screened film has a label, so there is nothing to count.")
+    lines = [
+        words.describe_films(calibration, listed),
+        "",
+        *words.table_lines(calibration),
+        "",
+        *words.describe_rule(calibration),
+        words.describe_choice(calibration),
+    ]
+    typer.echo("\n".join(line for line in lines))
+
+
+def _write(
+    calibration: Calibration,
+    listed: ListedFilms,
+    labelled: Labelled,
+    labels_sha256: str,
+    out: Path,
+) -> None:
+    from edge_infer.calibration import text as words
+    from edge_infer.calibration.page import render_calibration
+    from edge_infer.calibration.site_file import make_site, to_text, write_results
+
+    if not calibration.can_be_used:
+        raise SiteError(f"No site file: {' '.join(words.describe_obstacles(calibration))}")
+    for warning in words.describe_warnings(calibration):
+        typer.echo(f"cxr-calibrate: warning: {warning}", err=True)
+    site = make_site(calibration, listed, labels_sha256=labels_sha256, created=date.today())
+    page = out.with_name(f"{out.stem}-calibration.html")
+    text = render_calibration(calibration, listed, labelled, site)
+    write_results({page: text, out: to_text(site)})
+    typer.echo(f"Site file: {out} ({site.site_id})\nPage: {page}")
+    typer.echo(f"Use it: cxr-infer FOLDER --site {out}\nResearch use only: not a diagnosis.")
+
+
+if __name__ == "__main__":
+    main()

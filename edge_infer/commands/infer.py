@@ -1,0 +1,295 @@
+"""`cxr-infer`: options, progress and exit code; the work is in `flow`.
+
+Nothing heavy is imported at the top, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from edge_infer.commands.paths import choose_folder, find_films
+from edge_infer.commands.terminal import Heartbeat, Progress, print_any_name, printable, summarise
+from edge_infer.errors import CxrError, ModelError, ReportError, SiteError
+from edge_infer.pc.language import Lang, default_language
+from edge_infer.pc.machine import MOST_WORKERS, default_workers
+from edge_infer.pc.native_code import limit_threads
+from edge_infer.version import package_version
+
+if TYPE_CHECKING:
+    from edge_infer.films.find import FoundImages
+    from edge_infer.flow.keep_day import DaySettings, WrittenDay
+    from edge_infer.model.model_file import ModelFile
+    from edge_infer.workers.pool import Crew
+    from edge_infer.worklist.site import Site
+
+USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
+EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
+    (ModelError, UNUSABLE),
+    (SiteError, UNUSABLE),
+    (ReportError, 6),
+)
+
+# No colour is ever written, so NO_COLOR has nothing to switch off (rich would colour the help).
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cxr-infer {package_version()}")
+        raise typer.Exit
+
+
+@app.command()
+def infer(
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="INPUT", help="Folders of films, or single films."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the results; default: cxr-YYYY-MM-DD here, never inside an input.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
+    ] = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
+        ),
+    ] = None,
+    file_timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="A file that takes longer to read is given up."
+        ),
+    ] = 30.0,
+    include_patient: Annotated[
+        bool,
+        typer.Option(
+            "--include-patient", help="Add name, id, birth date and accession number to the list."
+        ),
+    ] = False,
+    full_decode: Annotated[
+        bool,
+        typer.Option(
+            "--full-decode", help="Read every pixel: the slow, exact path, to compare with."
+        ),
+    ] = False,
+    lang: Annotated[
+        Lang | None,
+        typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
+    ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures", help="Also write each film's heat map as a PNG, in DIR/pictures."
+        ),
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Go on, and screen films as they arrive, until Control-C is pressed."
+        ),
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Test this PC instead: model, decoders, memory, films per hour."
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has done the work
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Screen a folder of chest X-rays into a worklist, the most urgent film first.
+
+    Writes worklist.csv, worklist.json and report.html, from the day's record in day.sqlite: run
+    again, it screens only what is new. Research use only; not a medical device; not a diagnosis.
+    The input is never written to, and no connection is opened.
+
+    Exit code 0: every film screened; 4: some file was not, the list says why; 2: wrong command
+    line; 3: no usable model; 5: no film found; 6: cannot write; 130: interrupted, rows so far
+    written.
+    """
+    limit_threads()
+    with _exit_when_interrupted():
+        if check:
+            _check_this_pc(model)
+        if not inputs:
+            raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
+        from edge_infer.workers.pool import start_workers
+
+        folder = choose_folder(inputs, out)
+        workers = workers or default_workers()
+        # The inputs are looked through, and what is imported from here on is loaded, while the
+        # workers load their own. Every run but one of no film needs the first.
+        with closing(start_workers(1)) as crew:
+            found = find_films(inputs, may_be_empty=watch)
+            if not watch:  # most of its files are often known already, and workers would sit idle
+                crew.grow(min(workers, len(found.images)))
+            from edge_infer.flow.keep_day import DaySettings
+            from edge_infer.model.bundled import bundled_model
+            from edge_infer.model.model_file import load_model_file
+            from edge_infer.page.report import check_writable
+
+            file = load_model_file(model or bundled_model())
+            clinic = _load_site(site, file)
+            check_writable(folder)
+            settings = DaySettings(
+                model=file,
+                card=clinic.apply(file.card) if clinic else file.card,
+                site=clinic,
+                package_version=package_version(),
+                workers=workers,
+                file_timeout_s=file_timeout,
+                include_patient=include_patient,
+                full_decode=full_decode,
+                lang=lang or default_language(),
+                with_pictures=pictures,
+            )
+            run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet)
+            if watch:
+                written = _watch(inputs, folder, settings, run)
+            else:
+                written = _screen(inputs, found, folder, settings, run)
+        for one in written:
+            _tell(one, is_quiet=quiet)
+        if watch:
+            typer.echo("Stopped: the list holds every film that had arrived.", err=True)
+            raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(_exit_code(written))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; every error of ours becomes one sentence and an exit code, here only."""
+    print_any_name()
+    try:
+        app(args=arguments)
+    except CxrError as error:
+        typer.echo(f"cxr-infer: {printable(str(error))}", err=True)
+        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+
+
+@contextmanager
+def _exit_when_interrupted() -> Iterator[None]:
+    """End with 130 wherever Control-C comes; left to Typer, older versions would end with 1."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("\nInterrupted: no new list was written.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _load_site(site: Path | None, model: ModelFile) -> Site | None:
+    if site is None:
+        return None
+    from edge_infer.worklist.site import load_site
+
+    return load_site(site, model.card, model.sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What a run has beside its settings."""
+
+    crew: Crew
+    is_dated: bool
+    is_quiet: bool
+
+    def open_line(self, total: int) -> Progress:
+        return Progress(total, is_shown=not self.is_quiet and sys.stderr.isatty())
+
+
+def _screen(
+    inputs: Sequence[Path], found: FoundImages, folder: Path, settings: DaySettings, run: _Run
+) -> list[WrittenDay]:
+    from edge_infer.flow.run_day import run_day
+
+    with run.open_line(len(found.images)) as line:
+        line.say("Starting ...")
+        return run_day(
+            inputs,
+            found,
+            folder,
+            settings,
+            is_dated=run.is_dated,
+            today=datetime.now().date(),
+            progress=line,
+            crew=run.crew,
+        )
+
+
+def _watch(
+    inputs: Sequence[Path], folder: Path, settings: DaySettings, run: _Run
+) -> list[WrittenDay]:
+    from edge_infer.flow.screen import open_model
+    from edge_infer.flow.watch import Clock, Watch
+    from edge_infer.workers.pool import start_workers
+
+    settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
+    with run.open_line(0) as line:
+        heartbeat = Heartbeat(line, is_quiet=run.is_quiet)
+        return Watch(
+            inputs,
+            folder,
+            settings,
+            is_dated=run.is_dated,
+            say=heartbeat.say,
+            warn=heartbeat.warn,
+            clock=Clock(),
+            crew=run.crew,
+            start_crew=start_workers,
+        ).run()
+
+
+def _tell(written: WrittenDay, *, is_quiet: bool) -> None:
+    from edge_infer.page.report import CSV_NAME
+
+    if written.csv.name != CSV_NAME:
+        typer.echo(
+            f"cxr-infer: {CSV_NAME} is open in another program, so this list is in "
+            f"{written.csv.name}: close it there and run again.",
+            err=True,
+        )
+    if not is_quiet:
+        typer.echo("\n".join(summarise(written.day, written.folder, written.csv)))
+
+
+def _exit_code(written: Sequence[WrittenDay]) -> int:
+    from edge_infer.worklist.rows import exit_code
+
+    if not written[-1].day.is_complete:
+        typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
+        return INTERRUPTED
+    return max(exit_code(one.day.rows, one.day.unreadable_folders) for one in written)
+
+
+def _check_this_pc(model: Path | None) -> NoReturn:
+    from edge_infer.commands.check import check_this_pc
+
+    report = check_this_pc(model, package_version=package_version(), say=typer.echo)
+    raise typer.Exit(0 if report.is_usable else UNUSABLE)
+
+
+if __name__ == "__main__":
+    main()

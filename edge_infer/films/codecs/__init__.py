@@ -1,0 +1,1 @@
+"""Bytes become pixels, for DICOM and pictures alike."""

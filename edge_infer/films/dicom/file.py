@@ -1,0 +1,159 @@
+"""Parse the header of a DICOM file safely, up to the pixels, which are not read yet.
+
+pydicom's `dcmread` inflates a deflated file without a limit, takes any text for DICOM under
+`force=True`, and loads the pixels with the header. Its element parser is used here instead, on a
+stream that this module inflates and bounds.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.dicom.elements import DicomElements
+from edge_infer.films.dicom.syntax import Encoding, TransferSyntax
+from edge_infer.films.file import take
+
+MAX_INFLATED_BYTES = 2**30
+"""A deflated header and picture may fill this much memory and no more (1 MB can hold 1 GB)."""
+
+_PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+"""Float, double float and integer pixel data: parsing stops before any of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DicomFile:
+    """A parsed header and the stream standing before the pixel data element."""
+
+    elements: DicomElements
+    syntax: TransferSyntax
+    syntax_uid: str
+    """As the file states it; empty when it does not."""
+    stream: BinaryIO
+    is_implicit: bool
+    """Whether the elements that follow have no VR (the file may differ from its syntax)."""
+    is_cut: bool
+    """Whether the file ends in the middle of a header element, with no pixel data after it."""
+
+
+class _WatchedStream:
+    """The reads of a stream, with a note of whether one wanted more than there was."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.is_cut = False
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        # An 8-byte read that finds nothing is the parser looking for one more element.
+        if len(data) < size and (data or size > 8):
+            self.is_cut = True
+        return data
+
+
+def parse_dicom(file: BinaryIO) -> DicomFile:
+    """Parse the header of a DICOM file, with or without its 128-byte preamble.
+
+    Raises UnreadableImage DAMAGED or UnsupportedImage TOO_LARGE: whatever pydicom raises for a
+    damaged header is converted here.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _parse_header(file)
+    except ImageError:
+        raise
+    # Byte mutations raised AttributeError, NotImplementedError, ValueError, TypeError, OSError,
+    # RuntimeError, InvalidDicomError, RecursionError and more: no list is complete.
+    except Exception as error:
+        raise _damaged() from error
+
+
+def _parse_header(file: BinaryIO) -> DicomFile:
+    file.seek(132 if file.read(132)[128:] == b"DICM" else 0)
+    meta, _ = _read_elements(file, TransferSyntax.EXPLICIT_LITTLE, _is_past_file_meta)
+    syntax_uid = DicomElements(meta).text("TransferSyntaxUID")
+    syntax = TransferSyntax.find(syntax_uid) if syntax_uid else _guess_syntax(file)
+    # A stream cut while deflated still gives its header; its pixels will be found missing.
+    stream, is_whole = _inflate(file) if syntax.encoding is Encoding.DEFLATED else (file, True)
+    dataset, is_cut = _read_elements(stream, syntax, lambda tag, _vr, _length: tag in _PIXEL_TAGS)
+    return DicomFile(
+        elements=DicomElements(dataset),
+        syntax=syntax,
+        syntax_uid=syntax_uid,
+        stream=stream,
+        is_implicit=bool(dataset.original_encoding[0]),
+        is_cut=is_cut or (not is_whole and _is_at_end(stream)),
+    )
+
+
+def _read_elements(
+    stream: BinaryIO,
+    syntax: TransferSyntax,
+    stop_when: Callable[[BaseTag, str | None, int], bool],
+) -> tuple[Dataset, bool]:
+    watched = _WatchedStream(stream)
+    dataset = read_dataset(
+        cast(BinaryIO, watched), syntax.is_implicit, syntax.is_little_endian, stop_when=stop_when
+    )
+    return dataset, watched.is_cut and _is_at_end(stream)
+
+
+def _is_at_end(stream: BinaryIO) -> bool:
+    start = stream.tell()
+    is_at_end = not stream.read(1)
+    stream.seek(start)
+    return is_at_end
+
+
+def _is_past_file_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag.group != 2
+
+
+def _guess_syntax(file: BinaryIO) -> TransferSyntax:
+    """Tell explicit from implicit by whether the first element names a VR (two capitals)."""
+    start = file.tell()
+    first = file.read(6)
+    file.seek(start)
+    if len(first) < 6 or not (first[4:6].isalpha() and first[4:6].isupper()):
+        return TransferSyntax.IMPLICIT_LITTLE
+    little, big = struct.unpack("<H", first[:2])[0], struct.unpack(">H", first[:2])[0]
+    return TransferSyntax.EXPLICIT_LITTLE if little <= big else TransferSyntax.EXPLICIT_BIG
+
+
+def _inflate(file: BinaryIO) -> tuple[BinaryIO, bool]:
+    """Inflate the rest of the file into memory, and say whether it was all there.
+
+    Raises UnsupportedImage TOO_LARGE beyond MAX_INFLATED_BYTES, UnreadableImage DAMAGED.
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = io.BytesIO()
+    try:
+        while not inflater.eof and (compressed := take(file, 2**20)):
+            while compressed:
+                inflated.write(inflater.decompress(compressed, 2**24))
+                if inflated.tell() > MAX_INFLATED_BYTES:
+                    raise UnsupportedImage(
+                        "The film is too large: its deflated content exceeds 1 GiB.",
+                        ReasonCode.TOO_LARGE,
+                    )
+                compressed = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise _damaged() from error
+    inflated.seek(0)
+    return inflated, inflater.eof
+
+
+def _damaged() -> UnreadableImage:
+    return UnreadableImage("The DICOM header is damaged.", ReasonCode.DAMAGED)

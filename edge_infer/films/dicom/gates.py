@@ -1,0 +1,227 @@
+"""Which DICOM objects are films the model is for; told from the header, before any pixel is read.
+
+Each gate refuses only what the header clearly says. What is not said passes: many clinics' films
+have no BodyPartExamined, no ViewPosition and no age. The exception is Secondary Capture (SC, OT),
+which holds anything from referral letters to screenshots and must say that it is a chest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge_infer.errors import ReasonCode, UnsupportedImage
+from edge_infer.films.dicom.age import parse_age
+from edge_infer.films.dicom.elements import DicomElements, name_tag
+from edge_infer.films.dicom.words import (
+    CHEST,
+    FRONTAL,
+    NOT_FRONTAL,
+    NOT_FRONTAL_POSITION,
+    OTHER_PART,
+    fold,
+)
+
+MIN_AGE_YEARS = 15
+"""WHO: computer-aided detection of tuberculosis is for people of 15 years and older."""
+SMALLEST_SIDE = 128
+"""Pixels; a smaller picture is an icon, and the network would see only interpolation."""
+MAX_PIXELS = 120_000_000
+"""The largest flat panels have 20 million pixels; 120 million of 16 bits are 240 MB."""
+
+_FILM_MODALITIES = frozenset({"CR", "DX", "RG"})
+_ANYTHING_MODALITIES = frozenset({"SC", "OT"})
+_DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+_FILM_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.1",  # CR; DX for presentation and processing are .1.1 and .1.1.1
+    "1.2.840.10008.5.1.4.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.1.1",
+)
+_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+_CHEST_CODES = frozenset(
+    {"T-D3000", "51185008", "T-28000", "39607008", "T-D3050", "43799004", "302551006"}
+)
+"""AnatomicRegionSequence codes of chest, lung, thoracic cavity and entire thorax."""
+_UNKNOWN_PARTS = frozenset(
+    {"unknown", "undefined", "unspecified", "other", "others", "none", "na", "n/a", "any", "xx"}
+)
+_FRONTAL_VIEWS = frozenset({"ap", "pa"})
+_PART_TEXTS = (
+    "StudyDescription",
+    "SeriesDescription",
+    "ProtocolName",
+    "AcquisitionDeviceProcessingDescription",
+    "PerformedProcedureStepDescription",
+    "RequestedProcedureDescription",
+)
+_PART_CODES = ("ProcedureCodeSequence", "RequestedProcedureCodeSequence", "ViewCodeSequence")
+_VIEW_TEXTS = (
+    "SeriesDescription",
+    "ProtocolName",
+    "AcquisitionDeviceProcessingDescription",
+    "PerformedProcedureStepDescription",
+    "BodyPartExamined",
+)
+"""Texts of one series: a StudyDescription 'chest PA and lateral' speaks of two films."""
+
+
+def check_header(elements: DicomElements, *, age_years: float | None) -> None:
+    """Raise UnsupportedImage, naming keyword, tag and value, for what the model is not for."""
+    _check_kind(elements)
+    _check_body_part(elements)
+    _check_view(elements)
+    _check_frames(elements)
+    _check_age(elements, age_years)
+    _check_size(elements)
+
+
+def _check_kind(elements: DicomElements) -> None:
+    sop_class = elements.text("SOPClassUID")
+    if sop_class == _DIRECTORY_CLASS or elements.has("DirectoryRecordSequence"):
+        raise UnsupportedImage(
+            "This is a DICOMDIR, the index of a disc, not a film.", ReasonCode.NO_PIXELS
+        )
+    modality = elements.text("Modality").upper()
+    if modality in _FILM_MODALITIES:
+        return
+    is_capture = sop_class.startswith(_CAPTURE_CLASS)
+    if modality in _ANYTHING_MODALITIES or (not modality and is_capture):
+        if _tells_chest(elements):
+            return
+        raise UnsupportedImage(
+            f"This is a screen capture or scan that does not say it is a chest film: "
+            f"{_quote(elements, 'Modality')} and no {name_tag('BodyPartExamined')} or "
+            "description names the chest.",
+            ReasonCode.OTHER_MODALITY,
+        )
+    if modality:
+        raise UnsupportedImage(
+            f"This is not an X-ray film: {_quote(elements, 'Modality')}.",
+            ReasonCode.OTHER_MODALITY,
+        )
+    if sop_class and sop_class not in _FILM_CLASSES:
+        raise UnsupportedImage(
+            f"This is not an X-ray film: {_quote(elements, 'SOPClassUID')}.",
+            ReasonCode.OTHER_MODALITY,
+        )
+
+
+def _tells_chest(elements: DicomElements) -> bool:
+    body_part = elements.text("BodyPartExamined")
+    texts = [text for _, text in _descriptions(elements)]
+    return _is_chest(body_part) or any(CHEST.find(text) for text in texts)
+
+
+def _check_body_part(elements: DicomElements) -> None:
+    body_part = elements.text("BodyPartExamined")
+    if _is_chest(body_part):
+        return
+    if body_part and fold(body_part) not in _UNKNOWN_PARTS:
+        raise _other_part(_quote(elements, "BodyPartExamined"))
+    descriptions = tuple(_descriptions(elements))
+    if any(CHEST.find(text) for _, text in descriptions):
+        return
+    for keyword, text in descriptions:
+        # The word only: a free text may hold a patient's name.
+        if word := OTHER_PART.find(text):
+            raise _other_part(f"{name_tag(keyword)} says '{word}'")
+
+
+def _is_chest(body_part: str) -> bool:
+    """Take CHEST, CHEST_PA, CHESTABDOMEN, THORAX, Lunge, 胸部; not TSPINE or THORACIC SPINE."""
+    folded = fold(body_part)
+    starts = any(word.startswith(("chest", "thorax", "torax")) for word in folded.split())
+    return starts or bool(CHEST.find(folded))
+
+
+def _descriptions(elements: DicomElements) -> Iterator[tuple[str, str]]:
+    """Yield keyword and text of each description; a chest code of the anatomy reads 'chest'."""
+    for region in elements.items("AnatomicRegionSequence"):
+        is_chest = region.text("CodeValue") in _CHEST_CODES
+        yield "AnatomicRegionSequence", "chest" if is_chest else region.text("CodeMeaning")
+    for keyword in _PART_TEXTS:
+        yield keyword, elements.text(keyword)
+    for keyword in _PART_CODES:
+        for item in elements.items(keyword):
+            yield keyword, item.text("CodeMeaning")
+
+
+def _check_view(elements: DicomElements) -> None:
+    view = elements.text("ViewPosition")
+    if NOT_FRONTAL_POSITION.find(view) and not FRONTAL.find(view):
+        raise _not_frontal(_quote(elements, "ViewPosition"))
+    for keyword, text in _view_texts(elements):
+        # The first text that names a view decides; 'PA and lateral' names both.
+        if FRONTAL.find(text):
+            break
+        if word := NOT_FRONTAL.find(text):
+            raise _not_frontal(f"{name_tag(keyword)} says '{word}'")
+    # PS3.3 C.7.6.1.1.1: the row of a lateral film runs to the front or the back of the patient.
+    row = elements.text("PatientOrientation").upper().split("\\")
+    if len(row) == 2 and row[0][:1] in ("A", "P") and row[1][:1] in ("F", "H"):
+        if fold(view) in _FRONTAL_VIEWS:
+            return
+        raise _not_frontal(_quote(elements, "PatientOrientation"))
+
+
+def _view_texts(elements: DicomElements) -> Iterator[tuple[str, str]]:
+    for item in elements.items("ViewCodeSequence"):
+        yield "ViewCodeSequence", item.text("CodeMeaning")
+    for keyword in _VIEW_TEXTS:
+        yield keyword, elements.text(keyword)
+
+
+def _check_frames(elements: DicomElements) -> None:
+    frames = elements.numbers("NumberOfFrames")
+    if frames and frames[0] > 1:
+        raise UnsupportedImage(
+            f"This is a series of pictures, not one film: {_quote(elements, 'NumberOfFrames')}.",
+            ReasonCode.SEVERAL_FRAMES,
+        )
+
+
+def _check_age(elements: DicomElements, age_years: float | None) -> None:
+    if age_years is None or age_years >= MIN_AGE_YEARS:
+        return
+    if parse_age(elements.text("PatientAge")) is not None:
+        told = _quote(elements, "PatientAge")
+    else:
+        # The birth date itself is never shown.
+        told = f"about {age_years:.0f} years old by {name_tag('PatientBirthDate')}"
+    raise UnsupportedImage(
+        f"The patient is a child, and the model is for {MIN_AGE_YEARS} years and older: {told}.",
+        ReasonCode.CHILD,
+    )
+
+
+def _check_size(elements: DicomElements) -> None:
+    rows, columns = elements.integer("Rows") or 0, elements.integer("Columns") or 0
+    size = f"{name_tag('Rows')} is {rows}, {name_tag('Columns')} is {columns}"
+    if rows == 0 or columns == 0:
+        missing = name_tag("Rows" if rows == 0 else "Columns")
+        raise UnsupportedImage(
+            f"There is no picture in this file: {missing} is missing or 0.", ReasonCode.NO_PIXELS
+        )
+    if min(rows, columns) < SMALLEST_SIDE:
+        raise UnsupportedImage(
+            f"The picture is too small for a film: {size}; the shorter side must have "
+            f"{SMALLEST_SIDE} pixels.",
+            ReasonCode.TOO_SMALL,
+        )
+    if rows * columns > MAX_PIXELS:
+        raise UnsupportedImage(
+            f"The picture is too large: {size}; the limit is 120 megapixels.",
+            ReasonCode.TOO_LARGE,
+        )
+
+
+def _quote(elements: DicomElements, keyword: str) -> str:
+    value = elements.text(keyword, longest=40)
+    return f"{name_tag(keyword)} is '{value}'" if value else f"{name_tag(keyword)} is empty"
+
+
+def _other_part(told: str) -> UnsupportedImage:
+    return UnsupportedImage(f"This is not a chest film: {told}.", ReasonCode.OTHER_BODY_PART)
+
+
+def _not_frontal(told: str) -> UnsupportedImage:
+    return UnsupportedImage(f"This is not a frontal view: {told}.", ReasonCode.LATERAL_VIEW)

@@ -1,0 +1,151 @@
+"""Read a DICOM film: header, gates, pixels, grey, in that order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.dicom.age import find_age
+from edge_infer.films.dicom.colour import build_palette_table, merge_channels
+from edge_infer.films.dicom.display import show
+from edge_infer.films.dicom.elements import DicomElements
+from edge_infer.films.dicom.file import DicomFile, parse_dicom
+from edge_infer.films.dicom.gates import check_header
+from edge_infer.films.dicom.grey import build_grey_table, read_grey_steps
+from edge_infer.films.dicom.pixel_data import PixelData, open_pixel_data
+from edge_infer.films.dicom.pixels import PixelFormat, StoredPixels, describe_pixels, read_pixels
+from edge_infer.films.dicom.syntax import Encoding
+from edge_infer.films.file import FilmFile
+from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.shrink import shrink_factor
+from edge_infer.films.study import Identity, InputType, StudyInfo
+
+_LONGEST_UID = 64
+_BLANK_SAMPLE = 256
+"""Pixels per side looked at to tell a blank film."""
+_LARGEST_ASPECT = 5.0
+"""Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
+
+
+def read_dicom(file: FilmFile, *, size: tuple[int, int] | None = None) -> Radiograph:
+    """Read a DICOM film, compressed or not, with or without a preamble.
+
+    `size` is explained at `read_radiograph`.
+
+    Raises UnreadableImage or UnsupportedImage with the StudyInfo read so far.
+    """
+    film = parse_dicom(file.stream)
+    study = describe_study(film.elements)
+    try:
+        if film.is_cut:
+            raise UnreadableImage(
+                "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
+            )
+        check_header(film.elements, age_years=study.age_years)
+        full_shape, pixels, scale = _read_grey(film, size)
+    except ImageError as error:
+        error.study = study
+        raise
+    return Radiograph(
+        pixels=pixels,
+        pixel_aspect=find_pixel_aspect(film.elements),
+        study=study,
+        full_shape=full_shape,
+        decoded_scale=scale,
+    )
+
+
+def describe_study(elements: DicomElements) -> StudyInfo:
+    """Collect what a row of the worklist may show, and the identity it may not."""
+    return StudyInfo(
+        input_type=InputType.DICOM,
+        modality=elements.text("Modality", longest=16),
+        view_position=elements.text("ViewPosition", longest=16),
+        study_instance_uid=elements.text("StudyInstanceUID", longest=_LONGEST_UID),
+        sop_instance_uid=elements.text("SOPInstanceUID", longest=_LONGEST_UID),
+        age_years=find_age(elements),
+        has_burned_in_text=elements.text("BurnedInAnnotation").upper() == "YES",
+        identity=Identity(
+            accession_number=elements.text("AccessionNumber"),
+            patient_name=elements.text("PatientName", longest=324),
+            patient_id=elements.text("PatientID"),
+            patient_birth_date=elements.text("PatientBirthDate", longest=18),
+        ),
+    )
+
+
+def find_pixel_aspect(elements: DicomElements) -> float:
+    """Return height over width of a pixel: both elements list the vertical size first."""
+    for keyword in ("PixelAspectRatio", "ImagerPixelSpacing", "PixelSpacing"):
+        sizes = elements.numbers(keyword)
+        if len(sizes) == 2 and min(sizes) > 0:
+            aspect = sizes[0] / sizes[1]
+            return aspect if 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT else 1.0
+    return 1.0
+
+
+def _read_grey(
+    film: DicomFile, size: tuple[int, int] | None
+) -> tuple[tuple[int, int], NDArray[np.uint16], int]:
+    """Return the film's shape, the grey displayed, 0 to 65535 (white), and the decoder's scale."""
+    pixel_data = open_pixel_data(film)
+    start = pixel_data.stream.tell()
+    pixel_format = describe_pixels(film.elements)
+    full_shape = pixel_format.rows, pixel_format.columns
+    size = size if shrink_factor(full_shape, size) > 1 else None
+    stored, table = _read_stored(film, pixel_data, pixel_format, size)
+    if stored.scale > 1 and _hides_padding(film.elements, stored):
+        # Padding is told by single values, which a reduced film no longer has at its borders.
+        pixel_data.stream.seek(start)
+        stored, table = _read_stored(film, pixel_data, pixel_format, None)
+    _require_picture(stored, table)
+    return full_shape, show(stored, table, size=size, full_shape=full_shape), stored.scale
+
+
+def _read_stored(
+    film: DicomFile,
+    pixel_data: PixelData,
+    pixel_format: PixelFormat,
+    size: tuple[int, int] | None,
+) -> tuple[StoredPixels, NDArray[np.uint16]]:
+    """Return one channel of stored values and the grey of each of their patterns."""
+    if pixel_format.photometric == "PALETTE COLOR":
+        size = None  # neighbouring palette entries need not look alike
+    stored = read_pixels(pixel_data, pixel_format, size=size)
+    if stored.patterns.ndim == 3:
+        is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000)
+        stored = merge_channels(stored, pixel_format.photometric, is_decoded=is_decoded)
+    if pixel_format.photometric == "PALETTE COLOR":
+        return stored, build_palette_table(film.elements, stored)
+    return stored, _build_table(film.elements, stored)
+
+
+def _build_table(
+    elements: DicomElements, stored: StoredPixels, *, with_padding: bool = True
+) -> NDArray[np.uint16]:
+    steps = read_grey_steps(elements, is_signed=stored.is_signed)
+    if not with_padding:
+        steps = replace(steps, padding=None)
+    return build_grey_table(steps, bits=stored.bits, is_signed=stored.is_signed)
+
+
+def _hides_padding(elements: DicomElements, stored: StoredPixels) -> bool:
+    """Tell whether a PixelPaddingValue is black that would otherwise be shown as something else."""
+    if not elements.has("PixelPaddingValue"):
+        return False
+    plain = _build_table(elements, stored, with_padding=False)
+    return not np.array_equal(plain, _build_table(elements, stored))
+
+
+def _require_picture(stored: StoredPixels, table: NDArray[np.uint16]) -> None:
+    """Refuse a film of one grey: its 0.5 and 99.5 percentiles coincide."""
+    rows, columns = (max(1, side // _BLANK_SAMPLE) for side in stored.patterns.shape)
+    sample = table[stored.patterns[::rows, ::columns]]
+    low, high = np.percentile(sample, (0.5, 99.5), method="nearest")
+    if low == high:
+        raise UnsupportedImage(
+            "The picture is blank: all of it has the same grey.", ReasonCode.BLANK
+        )

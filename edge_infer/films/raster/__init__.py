@@ -1,0 +1,1 @@
+"""A PNG, JPEG, TIFF or BMP file becomes a radiograph."""

@@ -1,0 +1,181 @@
+"""Size and completeness of PNG, JPEG, TIFF and BMP files, from their own structure.
+
+Decoders fill what is missing with grey and call it a picture (libjpeg), or allocate whatever a
+header asks for, so both questions are settled here before any decoder runs.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.raster.tiff_directory import TiffDirectory, read_tiff_directories
+from edge_infer.films.sniff import FileKind
+
+_AGAIN = "copy it again or export it again from its source"
+_JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7}
+_JPEG_FRAMES_DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+"""Baseline, extended, progressive, and both arithmetic ones; lossless and JPEG-LS are not."""
+_JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterHeader:
+    """What decides whether, and how, a raster file is decoded."""
+
+    width: int
+    height: int
+    samples: int = 0
+    """Of a JPEG: 1 grey, 3 or 4 colour; 0 where nobody asks."""
+    has_alpha: bool = False
+    """The file holds transparency that hides what is under it."""
+    white_is_zero: bool = False
+    """Grey counts downwards and OpenCV leaves it so."""
+
+
+def read_raster_header(data: bytes, kind: FileKind) -> RasterHeader:
+    """Return the header of a whole PNG, JPEG, TIFF or BMP file.
+
+    Raises UnreadableImage (truncated, damaged, no_decoder) or UnsupportedImage (several_frames).
+    """
+    readers = {
+        FileKind.PNG: _read_png,
+        FileKind.JPEG: _read_jpeg,
+        FileKind.TIFF: _read_tiff,
+        FileKind.BMP: _read_bmp,
+    }
+    try:
+        header = readers[kind](data)
+    except (struct.error, IndexError) as error:
+        raise truncated() from error
+    if header.width == 0 or header.height == 0:
+        raise damaged()
+    return header
+
+
+def truncated() -> UnreadableImage:
+    return UnreadableImage(
+        f"The file ends before the picture does; {_AGAIN}.", ReasonCode.TRUNCATED
+    )
+
+
+def damaged() -> UnreadableImage:
+    return UnreadableImage(f"The picture in this file is damaged; {_AGAIN}.", ReasonCode.DAMAGED)
+
+
+def _several_frames(count: int) -> UnsupportedImage:
+    return UnsupportedImage(
+        f"The file holds {count} pictures instead of one; save each film as a file of its own.",
+        ReasonCode.SEVERAL_FRAMES,
+    )
+
+
+def _no_decoder(what: str) -> UnreadableImage:
+    return UnreadableImage(
+        f"The file is {what}, which cannot be read here; export it as DICOM or as an ordinary PNG.",
+        ReasonCode.NO_DECODER,
+    )
+
+
+def _read_png(data: bytes) -> RasterHeader:
+    width, height, _bits, colour_type = struct.unpack_from(">IIBB", data, 16)
+    if data[12:16] != b"IHDR":
+        raise damaged()
+    has_alpha, has_data, at = bool(colour_type & 4), False, 8
+    view = memoryview(data)
+    while True:
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            raise truncated()
+        # Upper case: the picture depends on this chunk (PNG 5.4). Text may be wrong unharmed.
+        if name[:1].isupper() and zlib.crc32(view[at + 4 : end - 4]) != _uint32(data, end - 4):
+            raise damaged()
+        if name == b"acTL" and length >= 4 and _uint32(data, at + 8) > 1:
+            raise _several_frames(_uint32(data, at + 8))
+        has_alpha |= name == b"tRNS"
+        has_data |= name == b"IDAT"
+        if name == b"IEND":
+            break
+        at = end
+    if not has_data:
+        raise damaged()
+    return RasterHeader(width=width, height=height, has_alpha=has_alpha)
+
+
+def _uint32(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+def _read_jpeg(data: bytes) -> RasterHeader:
+    at = 2
+    header: RasterHeader | None = None
+    while True:
+        while data[at] == 0xFF and data[at + 1] == 0xFF:
+            at += 1
+        marker = data[at + 1]
+        if data[at] != 0xFF or marker == 0xD9:
+            raise damaged()
+        at += 2
+        if marker in _JPEG_ALONE:
+            continue
+        if marker == 0xDA:
+            break
+        if marker in _JPEG_FRAMES:
+            header = _read_jpeg_frame(data, at, marker)
+        at += int(struct.unpack_from(">H", data, at)[0])
+    if header is None:
+        raise damaged()
+    # FF is followed by 00 or a restart marker inside the data, so this is the end of the picture.
+    if data.rfind(b"\xff\xd9", at) < 0:
+        raise truncated()
+    return header
+
+
+def _read_jpeg_frame(data: bytes, at: int, marker: int) -> RasterHeader:
+    precision, height, width, samples = struct.unpack_from(">BHHB", data, at + 2)
+    if marker not in _JPEG_FRAMES_DECODED or precision != 8:
+        raise _no_decoder(f"a lossless or {precision} bit JPEG")
+    return RasterHeader(width=width, height=height, samples=samples)
+
+
+def _read_bmp(data: bytes) -> RasterHeader:
+    pixels_at, header_size = struct.unpack_from("<II", data, 10)
+    if header_size == 12:
+        width, height, _planes, bits = struct.unpack_from("<HHHH", data, 18)
+        compression = 0
+    else:
+        width, height, _planes, bits, compression = struct.unpack_from("<iiHHI", data, 18)
+    width, height = abs(width), abs(height)
+    row = (width * bits + 31) // 32 * 4
+    if compression in (0, 3) and pixels_at + row * height > len(data):
+        raise truncated()
+    # The fourth byte of a 32 bit BMP is padding, not transparency: most writers leave it 0.
+    return RasterHeader(width=width, height=height)
+
+
+def _read_tiff(data: bytes) -> RasterHeader:
+    directories = read_tiff_directories(data)
+    pages = [directory for directory in directories if not directory.is_reduced]
+    if len(pages) > 1 or not pages or directories[0].is_reduced:
+        raise _several_frames(len(directories))
+    page = pages[0]
+    _require_decodable(page)
+    if any(offset + count > len(data) for offset, count in page.strips):
+        raise truncated()
+    return RasterHeader(
+        width=page.width,
+        height=page.height,
+        # libtiff itself applies transparency at 8 bits, but not at 16.
+        has_alpha=page.extra_samples == 2 and page.bits == 16,
+        white_is_zero=page.photometric == 0 and page.bits > 8,
+    )
+
+
+def _require_decodable(page: TiffDirectory) -> None:
+    if page.photometric == 3 and page.bits <= 8:
+        return
+    if page.sample_format != 1 or page.bits not in (1, 8, 12, 16):
+        raise _no_decoder(f"a {page.bits} bit TIFF of an unusual kind")

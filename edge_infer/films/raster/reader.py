@@ -1,0 +1,214 @@
+"""Read a film that arrives as PNG, JPEG, TIFF or BMP.
+
+A raster file has no BitsStored and no window, so its whole range is the display range: 8 bit
+grey is multiplied by 257 and 16 bit grey is taken as it is. A 16 bit file that holds 12 bit
+numbers therefore looks almost black, as in any viewer; preprocessing stretches by percentiles.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.area_mean import area_sums, round_means
+from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
+from edge_infer.films.codecs.opencv import decode_with_opencv, jpeg_scale, scaled_jpeg_mode
+from edge_infer.films.file import FilmFile
+from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.raster.headers import RasterHeader, damaged, read_raster_header, truncated
+from edge_infer.films.shrink import scaled_shape, shrink_factor
+from edge_infer.films.sniff import FileKind
+from edge_infer.films.study import InputType, StudyInfo
+
+_MOST_PIXELS = 120_000_000
+_SHORTEST_SIDE = 128
+_COLOUR_SAMPLE_SIDE, _BLANK_SAMPLE_SIDE = 1024, 256
+"""Colour and blankness are judged on a grid of about this many rows and columns."""
+_COLOUR_TOLERANCE = 8 / 255
+"""JPEG rounds a grey picture's channels apart by 2 or 3 of 255; a tint or a photograph by tens."""
+_GREY_OF_MISSING_DATA = 128
+_MISSING_BLOCK = 8
+"""libjpeg decodes, and leaves out, blocks of this many rows and columns."""
+_COLOUR_SHARE = 99.0
+"""Percent of the pixels that must be grey: a small coloured label does not make a film a photo."""
+
+
+def read_raster(
+    file: FilmFile, kind: FileKind, *, size: tuple[int, int] | None = None
+) -> Radiograph:
+    """Read one PNG, JPEG, TIFF or BMP film, `kind` saying which.
+
+    `size` is explained at `read_radiograph`.
+
+    `pixels` covers the file's whole range as 0..65535, transparency over black, EXIF orientation
+    applied; `pixel_aspect` is 1.0 and the study knows only its input type. Raises UnreadableImage
+    (no_decoder, truncated, damaged) or UnsupportedImage (too_large, too_small, several_frames,
+    colour, blank).
+    """
+    study = StudyInfo(input_type=InputType.RASTER)
+    try:
+        data = file.stream.read()
+        header = read_raster_header(data, kind)
+        _check_size(header)
+        factor = shrink_factor((header.height, header.width), size)
+        decoded, scale = _decode(data, kind, header, factor)
+        if decoded.ndim == 3:
+            _check_colour(decoded[..., :3])
+        _check_not_blank(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
+        full_shape = _turn(header, decoded, scale)
+        if size is None or factor == 1:
+            grey = _to_grey(decoded, header)
+        else:
+            grey = _to_small_grey(decoded, header, size, scale=scale, full_shape=full_shape)
+    except ImageError as error:
+        error.study = study
+        raise
+    return Radiograph(
+        pixels=grey,
+        pixel_aspect=1.0,
+        study=study,
+        full_shape=full_shape,
+        decoded_scale=scale,
+    )
+
+
+def _check_size(header: RasterHeader) -> None:
+    width, height = header.width, header.height
+    if width * height > _MOST_PIXELS:
+        raise UnsupportedImage(
+            f"The picture has {width} x {height} pixels, more than the 120 million of the largest "
+            "film; export it at its usual size.",
+            ReasonCode.TOO_LARGE,
+        )
+    if min(width, height) < _SHORTEST_SIDE:
+        raise UnsupportedImage(
+            f"The picture has only {width} x {height} pixels, too few for a chest film (at least "
+            f"{_SHORTEST_SIDE} on the shorter side); export the full-size picture.",
+            ReasonCode.TOO_SMALL,
+        )
+
+
+def _decode(
+    data: bytes, kind: FileKind, header: RasterHeader, factor: int
+) -> tuple[NDArray[Any], int]:
+    """Return the picture and by how much the decoder has reduced its sides."""
+    import cv2
+
+    scale = 1
+    if kind is FileKind.JPEG:
+        scale = jpeg_scale(factor)
+    if scale > 1:
+        mode = scaled_jpeg_mode(scale, is_grey=header.samples == 1)
+    elif header.has_alpha:
+        # UNCHANGED alone keeps transparency, but it ignores EXIF orientation.
+        mode = cv2.IMREAD_UNCHANGED
+    else:
+        mode = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    decoded = decode_with_opencv(data, mode)
+    if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
+        raise damaged()
+    if sorted(decoded.shape[:2]) != sorted(scaled_shape((header.height, header.width), scale)):
+        raise damaged()
+    if kind is FileKind.JPEG and _ends_early(data, decoded, mode, scale):
+        raise truncated()
+    return decoded, scale
+
+
+def _turn(header: RasterHeader, decoded: NDArray[Any], scale: int) -> tuple[int, int]:
+    """Return the rows and columns of the whole picture, turned as EXIF says.
+
+    A turned JPEG whose sides the scale does not divide has its short row or column first instead of
+    last, up to seven pixels of 3,584 off: such films are rarer than the care would be worth.
+    """
+    shape = header.height, header.width
+    return shape if decoded.shape[:2] == scaled_shape(shape, scale) else shape[::-1]
+
+
+def _ends_early(data: bytes, decoded: NDArray[Any], mode: int, scale: int) -> bool:
+    """Tell a JPEG whose data runs out before its last row, though its end marker is there.
+
+    libjpeg paints what is missing in one middle grey and warns on stderr only. Where a corner is
+    that grey, more data is slipped in before the end marker: a complete picture does not change.
+    """
+    side = _MISSING_BLOCK // scale
+    edges = slice(side), slice(-side, None)
+    corners = [decoded[rows, columns] for rows in edges for columns in edges]
+    if not any(_is_missing_data(corner) for corner in corners):
+        return False
+    end = data.rindex(b"\xff\xd9")
+    again = decode_with_opencv(data[:end] + b"\x5a" * 64 + data[end:], mode)
+    return again is None or not np.array_equal(again, decoded)
+
+
+def _is_missing_data(block: NDArray[Any]) -> bool:
+    return bool(np.all(np.abs(block.astype(np.int32) - _GREY_OF_MISSING_DATA) <= 1))
+
+
+def _to_grey(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint16]:
+    """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16."""
+    grey = _merge_channels(decoded, header)
+    full = grey.astype(np.uint16) * np.uint16(65535 // _white(grey))
+    return 65535 - full if header.white_is_zero else full
+
+
+def _to_small_grey(
+    decoded: NDArray[Any],
+    header: RasterHeader,
+    size: tuple[int, int],
+    *,
+    scale: int,
+    full_shape: tuple[int, int],
+) -> NDArray[np.uint16]:
+    """Return the area means [h, w] of what `_to_grey` would give."""
+    grey = _merge_channels(decoded, header)
+    bits = 8 * grey.dtype.itemsize
+    sums, parts = area_sums(grey, size, bits=bits, scale=scale, full=full_shape)
+    sums *= np.uint64(65535 // _white(grey))
+    if header.white_is_zero:
+        sums = np.uint64(65535 * parts) - sums
+    return round_means(sums, parts)
+
+
+def _merge_channels(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint8 | np.uint16]:
+    """Return one channel, [H, W]; of a picture that has only one, that."""
+    if decoded.ndim == 2:
+        return decoded
+    import cv2
+
+    grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_BGR2GRAY)
+    if header.has_alpha and decoded.shape[2] == 4:
+        alpha, white = decoded[..., 3], _white(decoded)
+        grey = ((grey.astype(np.uint32) * alpha + white // 2) // white).astype(grey.dtype)
+    return np.asarray(grey)
+
+
+def _white(pixels: NDArray[Any]) -> int:
+    return int(np.iinfo(pixels.dtype).max)
+
+
+def _check_colour(colours: NDArray[Any]) -> None:
+    sample = _sample(colours, _COLOUR_SAMPLE_SIDE).astype(np.int32)
+    spread = np.percentile(np.ptp(sample, axis=2), _COLOUR_SHARE)
+    if spread > _COLOUR_TOLERANCE * np.iinfo(colours.dtype).max:
+        raise UnsupportedImage(
+            "The picture is in colour, so it is not a plain X-ray film; "
+            "export the film itself in grey.",
+            ReasonCode.COLOUR,
+        )
+
+
+def _check_not_blank(grey: NDArray[np.uint16]) -> None:
+    low, high = np.percentile(grey, (0.5, 99.5), method="nearest")
+    if low == high:
+        raise UnsupportedImage(
+            "The picture shows the same grey everywhere; check that the film was exposed and "
+            "exported.",
+            ReasonCode.BLANK,
+        )
+
+
+def _sample(pixels: NDArray[Any], side: int) -> NDArray[Any]:
+    rows, columns = (max(1, length // side) for length in pixels.shape[:2])
+    return pixels[::rows, ::columns]

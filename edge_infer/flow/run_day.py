@@ -1,0 +1,76 @@
+"""One run over the inputs: finish a day that was cut off, then keep today's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from edge_infer.commands.terminal import Progress
+from edge_infer.films.find import FoundImages
+from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
+from edge_infer.store.day_files import SeenFiles, see_files
+from edge_infer.store.day_folders import read_earlier_days
+from edge_infer.workers.pool import Crew
+
+
+def run_day(
+    inputs: Sequence[Path],
+    found: FoundImages,
+    folder: Path,
+    settings: DaySettings,
+    *,
+    is_dated: bool,
+    today: date,
+    progress: Progress,
+    crew: Crew | None = None,
+) -> list[WrittenDay]:
+    """Screen what is new and write the list; of several lists, today's is last.
+
+    `crew` are workers that have started already, for the first of them.
+
+    Where `folder` `is_dated`, an earlier day of the same inputs beside it that was cut off is
+    finished first, and today's list has what is not in that one. After Control-C the last list has
+    the rows so far; KeyboardInterrupt where it would have none. Raises ReportError and ModelError.
+    """
+    seen = see_files(inputs, found)
+    given = {one.place for one in seen.inputs}
+    written: list[WrittenDay] = []
+    listed: set[bytes] = set()
+    for earlier in read_earlier_days(folder) if is_dated else ():
+        if earlier.is_open and earlier.shares_input(given):
+            nothing = SeenFiles(inputs=(), files=())
+            with KeptDay(earlier.folder, settings) as day:
+                written.append(_run(day, nothing, None, today, progress, crew))
+            crew = None
+            listed |= {file.seen.place for file in earlier.files}
+            if not written[-1].day.is_complete:
+                return written
+    rest = replace(seen, files=tuple(file for file in seen.files if file.place not in listed))
+    if rest.files or not written:
+        with KeptDay(folder, settings) as day:
+            written.append(_run(day, rest, found, today, progress, crew))
+    return written
+
+
+def _run(
+    day: KeptDay,
+    seen: SeenFiles,
+    found: FoundImages | None,
+    today: date,
+    progress: Progress,
+    crew: Crew | None,
+) -> WrittenDay:
+    if seen.files:
+        day.register(seen, today=today)
+    try:
+        due = day.files_due({file.place for file in seen.files})
+        progress.expect(len(due))
+        for _ in day.screen(due, crew=crew):
+            progress.advance()
+    except KeyboardInterrupt:
+        if not day.has_rows():
+            raise
+        # Otherwise the caller sees that rows are missing.
+    return day.write(found)

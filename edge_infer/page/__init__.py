@@ -1,0 +1,1 @@
+"""The page of a day: its rows, words, style and script."""

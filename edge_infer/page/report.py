@@ -1,0 +1,261 @@
+"""Write a screened day as worklist.csv, worklist.json and report.html: all three, or none.
+
+worklist.csv has no date or time in it: the same folder, model and package versions give the same
+bytes, on every PC and in every locale. UTF-8 with BOM, comma, CRLF (RFC 4180), as Excel expects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from edge_infer.errors import FileInUse, ReportError
+from edge_infer.model.card_json import to_plain
+from edge_infer.page.html import render_page
+from edge_infer.pc.whole_files import (
+    beside,
+    patiently,
+    put_in_place,
+    remove,
+    require_free,
+    sync_folder,
+    write_together,
+)
+from edge_infer.worklist.rows import ScreenedDay, WorklistRow, count_decisions, count_reasons
+
+SCHEMA: Final = "1.0"
+CSV_NAME, JSON_NAME, PAGE_NAME = "worklist.csv", "worklist.json", "report.html"
+SECOND_CSV_NAMES: Final = tuple(f"worklist-new{end}.csv" for end in ("", "-2", "-3", "-4"))
+"""Where the CSV goes while a spreadsheet holds the first name; removed once that is free again."""
+COLUMNS: Final = (
+    "rank",
+    "status",
+    "path",
+    "decision",
+    "tb_score",
+    "prediction",
+    "p_normal",
+    "p_pneumonia",
+    "p_covid19",
+    "p_tuberculosis",
+    "reason",
+    "modality",
+    "view_position",
+    "study_instance_uid",
+    "sop_instance_uid",
+    "accession_number",
+    "model_name",
+    "model_version",
+    "reason_code",
+)
+PATIENT_COLUMNS: Final = ("patient_name", "patient_id", "patient_birth_date")
+"""Appended where the patient was asked for."""
+SITE_COLUMN: Final = "site"
+"""Appended last where a site file was applied: its id."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+
+
+def check_writable(folder: Path) -> None:
+    """Make `folder` and see that a list can be written there, before hours of screening.
+
+    Raises ReportError, or FileInUse where another program has an earlier JSON or page there open;
+    a CSV held open will have a second name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = beside(folder / "probe")
+        probe.write_bytes(b"")
+        probe.unlink()
+        for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
+            if (folder / name).exists() and not (name == CSV_NAME and (folder / name).is_file()):
+                patiently(partial(require_free, folder / name))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def write_report(day: ScreenedDay, folder: Path) -> Path:
+    """Write the three files into `folder`, which exists; return where the CSV went.
+
+    Each is written whole beside its place and synced to the disk before the first one is put in
+    place. Raises ReportError, or FileInUse where another program has the JSON or the page open;
+    until the first is in place, an earlier list stays as it was. A CSV that Excel holds open keeps
+    its content, and the new one has one of SECOND_CSV_NAMES.
+    """
+    # The CSV is put in place first: it is the one that a spreadsheet may hold open.
+    contents: dict[Path, Iterable[str]] = {
+        folder / CSV_NAME: [to_csv(day)],
+        folder / JSON_NAME: [to_json(day)],
+        folder / PAGE_NAME: render_page(day),
+    }
+    try:
+        csv_place, *_ = write_together(contents, put=_put)
+        sync_folder(folder)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return csv_place
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed run had half written beside the lists."""
+    for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
+        remove(folder.glob(f".{name}.*.part"))
+
+
+def to_csv(day: ScreenedDay) -> str:
+    """Return the CSV's text with its BOM; a cell that would be a formula gets an apostrophe."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    patient = PATIENT_COLUMNS if day.include_patient else ()
+    site = (SITE_COLUMN,) if day.site is not None else ()
+    writer.writerow(COLUMNS + patient + site)
+    for cells in _cells_of_rows(day):
+        writer.writerow([_disarm(str(cell)) for cell in cells.values()])
+    return "\ufeff" + text.getvalue()
+
+
+def to_json(day: ScreenedDay) -> str:
+    """Return the JSON's text: rows with the CSV's columns, exact text, null where unknown."""
+    counts = {
+        str(decision or "not_screened"): n for decision, n in count_decisions(day.rows).items()
+    }
+    plain = {
+        "schema": SCHEMA,
+        "generated_at": day.generated_at.isoformat(timespec="seconds"),
+        "package_version": day.package_version,
+        "model": {
+            "name": day.card.name,
+            "version": day.card.version,
+            "sha256": day.model_sha256,
+            "operating_points": to_plain(day.card.operating_points),
+            "uncertain": to_plain(day.card.uncertain),
+        },
+        "site": _describe_site(day),
+        "drift": _describe_drift(day),
+        "complete": day.is_complete,
+        "counts": {
+            "files": day.due,
+            "rows": len(day.rows),
+            **counts,
+            "reasons": {str(code): n for code, n in count_reasons(day.rows).items()},
+            "ignored": day.ignored,
+        },
+        "unreadable_folders": list(day.unreadable_folders),
+        "rows": [
+            {name: _to_json_value(cell) for name, cell in cells.items()}
+            for cells in _cells_of_rows(day)
+        ],
+    }
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _describe_site(day: ScreenedDay) -> dict[str, Any] | None:
+    """Name the site file; its threshold stands among the model's operating points."""
+    if day.site is None:
+        return None
+    return {"id": day.site.site_id, "created": day.site.created, "threshold": day.site.threshold}
+
+
+def _describe_drift(day: ScreenedDay) -> dict[str, Any] | None:
+    drift = day.drift
+    if drift is None:
+        return None
+    return {**to_plain(drift), "shifted": drift.is_shifted, "sentence": drift.sentence or None}
+
+
+def _cells_of_rows(day: ScreenedDay) -> Iterator[dict[str, int | str | Decimal]]:
+    """Yield each row's cells by column, in the order of the columns; unknown is an empty string."""
+    for rank, row in enumerate(day.rows, start=1):
+        cells: dict[str, int | str | Decimal] = dict.fromkeys(COLUMNS, "")
+        cells |= {
+            "rank": rank,
+            "status": row.status.value,
+            "path": row.path,
+            "decision": row.decision.value if row.decision else "",
+            "reason": row.reason,
+            "reason_code": row.reason_code.value if row.reason_code else "",
+            "model_name": day.card.name,
+            "model_version": day.card.version,
+        }
+        cells |= _cells_of_finding(row)
+        cells |= _cells_of_study(row, day.include_patient)
+        if day.site is not None:
+            cells[SITE_COLUMN] = day.site.site_id
+        yield cells
+
+
+def _cells_of_finding(row: WorklistRow) -> dict[str, str | Decimal]:
+    if row.finding is None:
+        return {}
+    normal, pneumonia, covid19, tuberculosis = row.finding.probabilities
+    return {
+        "tb_score": row.finding.tb_score,
+        "prediction": row.finding.prediction,
+        "p_normal": normal,
+        "p_pneumonia": pneumonia,
+        "p_covid19": covid19,
+        "p_tuberculosis": tuberculosis,
+    }
+
+
+def _cells_of_study(row: WorklistRow, include_patient: bool) -> dict[str, str]:
+    cells = dict.fromkeys(PATIENT_COLUMNS, "") if include_patient else {}
+    if row.study is None:
+        return cells
+    cells |= {
+        "modality": row.study.modality,
+        "view_position": row.study.view_position,
+        "study_instance_uid": row.study.study_instance_uid,
+        "sop_instance_uid": row.study.sop_instance_uid,
+    }
+    if include_patient:
+        identity = row.study.identity
+        cells |= {
+            "accession_number": identity.accession_number,
+            "patient_name": identity.patient_name,
+            "patient_id": identity.patient_id,
+            "patient_birth_date": identity.patient_birth_date,
+        }
+    return cells
+
+
+def _disarm(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def _to_json_value(cell: int | str | Decimal) -> Any:
+    if isinstance(cell, Decimal):
+        return float(cell)  # at most four decimals, so the shortest float prints the same number
+    return None if cell == "" else cell
+
+
+def _put(temporary: Path, place: Path) -> Path:
+    """Put a file in place; the CSV under a second name where a spreadsheet holds the first open."""
+    if place.name != CSV_NAME:
+        return put_in_place(temporary, place)
+    try:
+        put_in_place(temporary, place)
+    except PermissionError:
+        for name in SECOND_CSV_NAMES if place.is_file() else ():
+            with contextlib.suppress(PermissionError):
+                return temporary.replace(place.with_name(name))
+        raise
+    # One that is still open stays, and goes next time.
+    remove(place.with_name(name) for name in SECOND_CSV_NAMES)
+    return place
+
+
+def _cannot_write(folder: Path, error: OSError) -> ReportError:
+    named = error.filename2 or error.filename  # a rename names its target second
+    what = Path(named).name if named else ""
+    why = error.strerror or type(error).__name__
+    begin = f"The worklist cannot be written into {folder} ({why})"
+    if isinstance(error, PermissionError) and what in (CSV_NAME, JSON_NAME, PAGE_NAME):
+        return FileInUse(f"{begin}: close {what} in the program that shows it and run again.")
+    return ReportError(f"{begin}: free the disk or name another folder with --out.")

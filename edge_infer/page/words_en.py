@@ -1,0 +1,230 @@
+"""The page in English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge_infer.errors import ReasonCode
+from edge_infer.page.words import (
+    AboutWords,
+    ColumnWords,
+    GroupWords,
+    Noun,
+    PageWords,
+    ReasonWords,
+    ToolWords,
+)
+from edge_infer.worklist.rows import Decision, Status
+
+_EXPORT_AGAIN = "Copy or export the film again; until then call the reader."
+_FIND_FRONTAL = "Screen the frontal film of this examination; without one, take a PA film."
+_NOT_A_FILM = "Nothing to do if it is not a chest film; otherwise call the reader."
+
+_GROUPS: Final = {
+    Decision.REFER_TB: GroupWords(
+        label="Refer for TB",
+        heading="Second test for tuberculosis first",
+        meaning="The TB score reached the threshold, or tuberculosis is the likeliest class.",
+        todo="Order the second test (sputum or blood, as your programme says); a doctor looks too.",
+    ),
+    Decision.ABNORMAL: GroupWords(
+        label="Abnormal",
+        heading="Abnormal: a doctor looks",
+        meaning="The film may not be normal; the TB threshold was not reached.",
+        todo="Call the reader: show these films to a doctor today.",
+    ),
+    Decision.UNCERTAIN: GroupWords(
+        label="Uncertain",
+        heading="Uncertain: repeat or refer",
+        meaning="No threshold was reached, but another class than normal stays possible.",
+        todo="Repeat the film (PA, full breath), or call the reader.",
+    ),
+    None: GroupWords(
+        label="Not screened",
+        heading="Not screened: read by a person",
+        meaning="The model has not looked at these files. Not screened is not clear.",
+        todo="Do what stands beside each file, or call the reader.",
+    ),
+    Decision.CLEAR: GroupWords(
+        label="Clear",
+        heading="Clear: the usual reading",
+        meaning="No threshold was reached and normal is the likeliest class.",
+        todo="Go on as usual. Clear does not mean healthy: some disease is missed.",
+    ),
+}
+
+_REASONS: Final = {
+    ReasonCode.EMPTY_FILE: ReasonWords(why="Empty file", todo=_EXPORT_AGAIN),
+    ReasonCode.NOT_AN_IMAGE: ReasonWords(why="Not an image", todo=_NOT_A_FILM),
+    ReasonCode.TRUNCATED: ReasonWords(why="Cut off", todo=_EXPORT_AGAIN),
+    ReasonCode.DAMAGED: ReasonWords(why="Damaged", todo=_EXPORT_AGAIN),
+    ReasonCode.NO_DECODER: ReasonWords(
+        why="Unknown picture format",
+        todo="Export the film as DICOM or PNG; until then call the reader.",
+    ),
+    ReasonCode.CANNOT_OPEN: ReasonWords(
+        why="Cannot be opened",
+        todo="Check that the drive is connected and the file is yours to read, then run again.",
+    ),
+    ReasonCode.DECODER_CRASHED: ReasonWords(why="Reading it failed", todo=_EXPORT_AGAIN),
+    ReasonCode.DECODER_TIMEOUT: ReasonWords(why="Reading it took too long", todo=_EXPORT_AGAIN),
+    ReasonCode.ARRIVING: ReasonWords(
+        why="Still being copied", todo="Wait: it is looked at again by itself."
+    ),
+    ReasonCode.OTHER_MODALITY: ReasonWords(why="Not an X-ray film", todo=_NOT_A_FILM),
+    ReasonCode.OTHER_BODY_PART: ReasonWords(why="Not a chest film", todo=_NOT_A_FILM),
+    ReasonCode.LATERAL_VIEW: ReasonWords(why="Not a frontal view", todo=_FIND_FRONTAL),
+    ReasonCode.SEVERAL_FRAMES: ReasonWords(
+        why="Several pictures in one file", todo="Call the reader; screen a single PA film."
+    ),
+    ReasonCode.COLOUR: ReasonWords(
+        why="Colour picture", todo="Export the film itself in grey; until then call the reader."
+    ),
+    ReasonCode.NO_PIXELS: ReasonWords(why="No picture inside", todo=_NOT_A_FILM),
+    ReasonCode.TOO_SMALL: ReasonWords(
+        why="Picture too small",
+        todo="Export the film at full size, not its preview; until then call the reader.",
+    ),
+    ReasonCode.TOO_LARGE: ReasonWords(
+        why="Picture too large", todo="Call the reader; export the film by itself."
+    ),
+    ReasonCode.CHILD: ReasonWords(
+        why="A child's film", todo="Call the reader: the model is not for children."
+    ),
+    ReasonCode.BLANK: ReasonWords(why="Blank picture", todo="Repeat the film (PA, full breath)."),
+}
+
+ENGLISH: Final = PageWords(
+    eyebrow="Chest X-ray worklist",
+    browser_title="X-ray worklist, {date}",
+    weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    months=(
+        "January", "February", "March", "April", "May", "June", "July", "August", "September",
+        "October", "November", "December",
+    ),
+    date="{weekday} {day} {month} {year}",
+    file=Noun(one="{n} file", many="{n} files"),
+    film=Noun(one="{n} film", many="{n} films"),
+    other_file=Noun(one="{n} other file", many="{n} other files"),
+    examination=Noun(one="{n} examination", many="{n} examinations"),
+    summary="{files} of {examinations}, {screened} screened, most urgent first. Made at {time}.",
+    ignored="{files} passed over.",
+    skip="Skip to the list",
+    not_a_diagnosis="Research use only. This is not a diagnosis.",
+    shifted="An unusual day.",
+    sorting_key=(
+        "The list sorts films so that the most urgent are looked at first. A score is a sorting "
+        "key: scores are not probabilities of disease in your clinic."
+    ),
+    incomplete="This list is not complete.",
+    left_over="The run was stopped: {left} of {files} were not looked at. Run it again.",
+    closed_folders="Folders that could not be opened:",
+    films_missing="Films in them are missing from this list.",
+    groups=_GROUPS,
+    classes={
+        "normal": "Normal",
+        "pneumonia": "Pneumonia",
+        "covid19": "COVID-19",
+        "tuberculosis": "Tuberculosis",
+    },
+    statuses={
+        Status.SCREENED: "Screened",
+        Status.UNSUPPORTED: "Not for this model",
+        Status.UNREADABLE: "Unreadable",
+    },
+    reasons=_REASONS,
+    columns=ColumnWords(
+        number="No.",
+        picture="Picture",
+        film="Film",
+        decision="Decision",
+        score="TB score (0–100)",
+        likeliest="Likeliest class",
+        why="Why, and what to do",
+        second_test="Second test",
+    ),
+    tools=ToolWords(
+        name="Search, filter and sort",
+        search="Search",
+        show="Show",
+        show_all="Everything",
+        sort="Sort each group by",
+        by_urgency="urgency",
+        by_score="TB score",
+        by_path="file name",
+        shown="{shown} of {total} examinations shown",
+    ),
+    one_examination="{films} of one examination; the most urgent decides",
+    abnormal_score="abnormal score {score}",
+    small_score="TB score",
+    film_picture="Film {rank}, small",
+    show_heat="Film {rank}: show where the score comes from",
+    heat_caption="{name}: where the score comes from, not what is there.",
+    heat_picture="Film {rank} with colours",
+    heat_scale="Red is the strongest place of this film, whatever its score.",
+    picture_file="picture file",
+    hidden_picture="Not shown: text is burned into the film.",
+    test_ordered="ordered",
+    test_done="done",
+    expected=(
+        "Of 100 films referred like this, about {share} (from {low} to {high}) are expected to be "
+        "of people with tuberculosis, if {prevalence} of those screened have it."
+    ),
+    expected_basis=(
+        "Reckoned from the card's sensitivity and specificity, both at the lower and both at the "
+        "upper end of their intervals. They were measured on the sources the model learned from; "
+        "elsewhere it can be far fewer."
+    ),
+    expected_unknown=(
+        "How many of 100 referred films are of people with tuberculosis is unknown: the model card "
+        "has too few films to say."
+    ),
+    about=AboutWords(
+        heading="How this list was made",
+        made="Model {model}, cxr-edge {package}, {time}.",
+        hash="SHA-256 of the model file:",
+        intended_use="",
+        children="Films known to be of people under {age} years are not screened.",
+        thresholds="Thresholds and how they were chosen",
+        columns=(
+            "Decision",
+            "Taken at",
+            "Sensitivity aimed for",
+            "Sensitivity reached (95\xa0% interval)",
+            "Specificity (95\xa0% interval)",
+        ),
+        tb_score="TB score",
+        abnormal_score="abnormal score",
+        taken_at="{score} of {threshold} or more",
+        with_it="{films} with it",
+        without_it="{films} without it",
+        chosen_on="{decision}: chosen on",
+        uncertain=(
+            "Uncertain: neither threshold was reached, but another class than normal stays "
+            "possible; each class is kept in {share} of its films. Chosen on"
+        ),
+        scores=(
+            "The TB score grows with the model's share for tuberculosis, the abnormal score with "
+            "its share for everything but normal; both run from 0 to 100. A film whose likeliest "
+            "class is tuberculosis is referred, and one whose likeliest class is not normal is "
+            "never clear, whatever the thresholds."
+        ),
+        other_machines=(
+            "Films from other machines and other patients score differently: check the thresholds "
+            "against your own confirmed cases before you rely on them."
+        ),
+        heat=(
+            "The colours over a picture (point at it, or tab to it) show which of about 7 × 7 "
+            "places of the film raise the score of one class. They do not outline disease, and "
+            "they can lie on a marker or a border: then distrust the score."
+        ),
+        burned_in=(
+            "A film whose header says that text is burned into it (BurnedInAnnotation) has no "
+            "picture here."
+        ),
+        small_print=(
+            "The line on a score's bar is the threshold. Pictures are reduced; do not read them. "
+            "File paths are shown so that the film can be found."
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""What this PC is and can: machine, native code, long paths, whole files."""

@@ -1,0 +1,1 @@
+"""The day's store: SQLite, rows in and rows out."""

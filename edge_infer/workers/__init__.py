@@ -1,0 +1,1 @@
+"""The processes in which a crash or a hang costs one film."""

@@ -1,0 +1,1 @@
+"""The worklist: rows, decisions, order, the site file, drift."""

@@ -1,0 +1,290 @@
+"""Every transfer syntax gives the film that the uncompressed file gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.dicom import file as dicom_file
+from edge_infer.films.dicom.syntax import TransferSyntax
+from edge_infer.films.radiograph import read_radiograph
+from tests.edge.films.dicom import dicom_factory as made
+from tests.edge.films.dicom.dicom_factory import bands, make_dicom, write_dicom
+
+EXACT = [
+    *(made.IMPLICIT, made.EXPLICIT, made.BIG, made.DEFLATED, made.RLE),
+    *(made.JPEG_LOSSLESS, made.JPEG_LOSSLESS_SV1, made.JPEG_LS),
+    *(made.J2K_LOSSLESS, made.HTJ2K_LOSSLESS, made.HTJ2K_RPCL),
+]
+LOSSY_8 = [made.JPEG_BASELINE, made.JPEG_LS_NEAR, made.J2K, made.HTJ2K]
+LOSSY_12 = [made.JPEG_EXTENDED, made.JPEG_LS_NEAR, made.J2K, made.HTJ2K]
+COMPRESSED = [
+    syntax
+    for syntax in (*EXACT, *LOSSY_8, made.JPEG_EXTENDED)
+    if syntax not in (made.IMPLICIT, made.EXPLICIT, made.BIG, made.DEFLATED)
+]
+
+EIGHT = bands([10, 60, 130, 250], "u1")
+EIGHT_GREY = bands([2570, 15420, 33410, 64250])
+TWELVE = bands([0, 1024, 2048, 4095])
+TWELVE_GREY = bands([0, 16388, 32776, 65535])
+
+
+def test_every_known_syntax_is_tested() -> None:
+    known = {syntax.uid for syntax in TransferSyntax} - {""}
+    assert known == {*EXACT, *LOSSY_8, *LOSSY_12}
+
+
+@pytest.mark.parametrize("syntax", EXACT)
+def test_lossless_8_bits(syntax: str, tmp_path: Path) -> None:
+    film = read_radiograph(write_dicom(tmp_path, EIGHT, syntax=syntax))
+    np.testing.assert_array_equal(film.pixels, EIGHT_GREY)
+
+
+@pytest.mark.parametrize("syntax", EXACT)
+def test_lossless_12_bits(syntax: str, tmp_path: Path) -> None:
+    film = read_radiograph(write_dicom(tmp_path, TWELVE, syntax=syntax, bits=12))
+    np.testing.assert_array_equal(film.pixels, TWELVE_GREY)
+
+
+@pytest.mark.parametrize("syntax", EXACT)
+def test_lossless_16_bits_with_a_window(syntax: str, tmp_path: Path) -> None:
+    pixels = bands([19799, 20000, 30000, 60000])
+    # (x - 29999.5) / 20000 + 0.5
+    expected = bands([0, 2, 32769, 65535])
+    film = read_radiograph(
+        write_dicom(tmp_path, pixels, syntax=syntax, WindowCenter=30000, WindowWidth=20001)
+    )
+    np.testing.assert_array_equal(film.pixels, expected)
+
+
+@pytest.mark.parametrize("syntax", [s for s in EXACT if s != made.JPEG_LS])
+def test_lossless_signed_12_bits(syntax: str, tmp_path: Path) -> None:
+    pixels = bands([-2048, -1, 0, 2047], "i2")
+    film = read_radiograph(write_dicom(tmp_path, pixels, syntax=syntax, bits=12))
+    np.testing.assert_array_equal(film.pixels, bands([0, 32759, 32776, 65535]))
+
+
+@pytest.mark.parametrize("syntax", LOSSY_8)
+def test_lossy_8_bits(syntax: str, tmp_path: Path) -> None:
+    film = read_radiograph(write_dicom(tmp_path, EIGHT, syntax=syntax))
+    assert np.abs(film.pixels.astype(int) - EIGHT_GREY).max() <= 4 * 257
+
+
+@pytest.mark.parametrize("syntax", LOSSY_12)
+def test_lossy_12_bits(syntax: str, tmp_path: Path) -> None:
+    film = read_radiograph(write_dicom(tmp_path, TWELVE, syntax=syntax, bits=12))
+    assert np.abs(film.pixels.astype(int) - TWELVE_GREY).max() <= 2 * 257
+
+
+@pytest.mark.parametrize("syntax", [made.J2K_LOSSLESS, made.RLE])
+def test_several_fragments(syntax: str, tmp_path: Path) -> None:
+    content = make_dicom(EIGHT, syntax=syntax)
+    at = content.rindex(b"\xfe\xff\x00\xe0")
+    length = int.from_bytes(content[at + 4 : at + 8], "little")
+    frame, end = content[at + 8 : at + 8 + length], content[at + 8 + length :]
+    items = [frame[:100], frame[100:]]
+    split = b"".join(b"\xfe\xff\x00\xe0" + len(i).to_bytes(4, "little") + i for i in items)
+    path = tmp_path / "fragments.dcm"
+    path.write_bytes(content[:at] + split + end)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+@pytest.mark.parametrize("syntax", [made.JPEG_LOSSLESS_SV1, made.J2K_LOSSLESS])
+def test_the_precision_of_the_codestream_wins(syntax: str, tmp_path: Path) -> None:
+    frame = made.compress(TWELVE, syntax, bits=12)
+    film = read_radiograph(write_dicom(tmp_path, TWELVE, syntax=syntax, frame=frame, bits=16))
+    np.testing.assert_array_equal(film.pixels, TWELVE_GREY)
+
+
+def test_single_values_beyond_bits_stored_do_not_darken_the_film(tmp_path: Path) -> None:
+    pixels = TWELVE.copy()
+    pixels[:2, :40] = 4100  # 0.4 % overshoot, as lossy codecs make it at edges
+    frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
+    film = read_radiograph(
+        write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
+    )
+    expected = TWELVE_GREY.copy()
+    expected[:2, :40] = 65535
+    np.testing.assert_array_equal(film.pixels, expected)
+
+
+def test_a_wide_codestream_of_narrow_values_keeps_bits_stored(tmp_path: Path) -> None:
+    frame = made.compress(TWELVE, made.JPEG_LOSSLESS_SV1, bits=16)
+    film = read_radiograph(
+        write_dicom(tmp_path, TWELVE, syntax=made.JPEG_LOSSLESS_SV1, frame=frame, bits=12)
+    )
+    np.testing.assert_array_equal(film.pixels, TWELVE_GREY)
+
+
+def test_many_values_beyond_bits_stored_prove_the_header_wrong(tmp_path: Path) -> None:
+    pixels = bands([0, 1, 5000, 65535])
+    frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
+    film = read_radiograph(
+        write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
+    )
+    np.testing.assert_array_equal(film.pixels, pixels)
+
+
+def test_a_signed_16_bit_codestream_of_12_bit_values(tmp_path: Path) -> None:
+    pixels = bands([-2048, -1, 0, 2047], "i2")
+    frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
+    film = read_radiograph(
+        write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
+    )
+    np.testing.assert_array_equal(film.pixels, bands([0, 32759, 32776, 65535]))
+
+
+def test_the_sign_of_the_codestream_wins(tmp_path: Path) -> None:
+    pixels = bands([-2048, -1, 0, 2047], "i2")
+    path = write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, bits=12, PixelRepresentation=0)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, bands([0, 32759, 32776, 65535]))
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED)
+def test_a_codestream_of_another_size_is_damaged(syntax: str, tmp_path: Path) -> None:
+    bits = 12 if syntax == made.JPEG_EXTENDED else 8
+    pixels = TWELVE if bits == 12 else EIGHT
+    path = write_dicom(tmp_path, pixels, syntax=syntax, bits=bits, Rows=130, Columns=200)
+    _refuse(path, ReasonCode.DAMAGED)
+
+
+def test_a_codestream_that_claims_to_be_huge_is_not_decoded(tmp_path: Path) -> None:
+    frame = bytearray(made.compress(EIGHT, made.JPEG_BASELINE, bits=8))
+    at = frame.index(b"\xff\xc0")
+    frame[at + 5 : at + 9] = b"\xff\xff\xff\xff"
+    path = write_dicom(tmp_path, EIGHT, syntax=made.JPEG_BASELINE, frame=bytes(frame))
+    assert "65535 x 65535" in _refuse(path, ReasonCode.DAMAGED)
+
+
+@pytest.mark.parametrize("syntax", [*EXACT, *LOSSY_8, made.JPEG_EXTENDED])
+@pytest.mark.parametrize("kept", [0.6, 0.999])
+def test_a_cut_file_is_truncated(syntax: str, kept: float, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    twelve = syntax == made.JPEG_EXTENDED
+    pixels = rng.integers(0, 1024, (140, 150)).astype("u2")
+    pixels = pixels if twelve else (pixels // 16).astype("u1")
+    content = make_dicom(pixels, syntax=syntax, bits=12 if twelve else 8)
+    # Past the end mark of 8 bytes and the padding, where nothing is missing.
+    path = tmp_path / "cut.dcm"
+    path.write_bytes(content[: min(int(len(content) * kept), len(content) - 12)])
+    _refuse(path, ReasonCode.TRUNCATED)
+
+
+@pytest.mark.parametrize("syntax", [s for s in COMPRESSED if s != made.RLE])
+def test_a_frame_cut_before_it_was_wrapped_is_truncated(syntax: str, tmp_path: Path) -> None:
+    bits = 12 if syntax == made.JPEG_EXTENDED else 8
+    pixels = TWELVE if bits == 12 else EIGHT
+    frame = made.compress(pixels, syntax, bits=bits)[:-6]
+    path = write_dicom(tmp_path, pixels, syntax=syntax, frame=frame, bits=bits)
+    _refuse(path, ReasonCode.TRUNCATED)
+
+
+def test_an_rle_segment_of_runs_cannot_fill_memory(tmp_path: Path) -> None:
+    header = np.zeros(16, "<u4")
+    header[:2] = 1, 64
+    frame = header.tobytes() + b"\x81\x07" * 1_000_000  # 128 bytes each
+    path = write_dicom(tmp_path, EIGHT, syntax=made.RLE, frame=frame)
+    _refuse(path, ReasonCode.DAMAGED)
+
+
+def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dicom_file, "MAX_INFLATED_BYTES", 2**20)
+    path = tmp_path / "bomb.dcm"
+    path.write_bytes(made.encode_deflated(b"\0" * 2**23))
+    assert path.stat().st_size < 2**15
+    with pytest.raises(UnsupportedImage) as caught:
+        read_radiograph(path)
+    assert caught.value.code is ReasonCode.TOO_LARGE
+
+
+@pytest.mark.parametrize(("implicit", "little"), [(True, True), (False, True), (False, False)])
+def test_without_preamble(implicit: bool, little: bool, tmp_path: Path) -> None:
+    dataset = made.make_dataset(EIGHT)
+    path = tmp_path / "film"
+    path.write_bytes(made.encode_headerless(dataset, implicit=implicit, little=little))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+def test_file_meta_without_preamble(tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(make_dicom(EIGHT, syntax=made.J2K_LOSSLESS)[132:])
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_missing_transfer_syntax_is_guessed(implicit: bool, tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    dataset = made.encode_headerless(made.make_dataset(EIGHT), implicit=implicit)
+    path.write_bytes(b"\0" * 128 + b"DICM" + dataset)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+def test_pixels_that_begin_at_an_odd_place(tmp_path: Path) -> None:
+    content = make_dicom(TWELVE, bits=12, StudyDescription="ab")
+    longer = content.replace(b"LO\x02\x00ab", b"LO\x03\x00abc")
+    assert len(longer) == len(content) + 1
+    path = tmp_path / "film"
+    path.write_bytes(longer)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, TWELVE_GREY)
+
+
+def test_eight_bits_in_big_endian_words(tmp_path: Path) -> None:
+    dataset = made.make_dataset(EIGHT)
+    dataset["PixelData"].VR = "OW"
+    dataset.PixelData = EIGHT.view("<u2").byteswap().tobytes()
+    path = tmp_path / "film"
+    path.write_bytes(made.encode_headerless(dataset, implicit=False, little=False))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+def test_an_unknown_syntax_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "film.dcm"
+    content = make_dicom(EIGHT).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0")
+    path.write_bytes(content)
+    message = _refuse(path, ReasonCode.NO_DECODER)
+    assert "TransferSyntaxUID (0002,0010) is '1.2.840.10008.1.2.9'" in message
+
+
+CANNOT_READ: dict[str, tuple[dict[str, Any], ReasonCode]] = {
+    "32 bits": ({"BitsAllocated": 32}, ReasonCode.NO_DECODER),
+    "1 bit": ({"BitsAllocated": 1}, ReasonCode.NO_DECODER),
+    "4 samples": ({"SamplesPerPixel": 4}, ReasonCode.NO_DECODER),
+    "too short": ({"Rows": 4000}, ReasonCode.TRUNCATED),
+    "no pixel data": ({"PixelData": None}, ReasonCode.NO_PIXELS),
+    "empty pixel data": ({"PixelData": b""}, ReasonCode.NO_PIXELS),
+    "float pixels": (
+        {"PixelData": None, "FloatPixelData": b"\0" * 64, "BitsAllocated": 32},
+        ReasonCode.NO_PIXELS,
+    ),
+    "no Rows": ({"Rows": None}, ReasonCode.NO_PIXELS),
+    "no Columns": ({"Columns": 0}, ReasonCode.NO_PIXELS),
+}
+
+
+@pytest.mark.parametrize("name", CANNOT_READ)
+def test_pixels_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+    elements, code = CANNOT_READ[name]
+    _refuse(write_dicom(tmp_path, EIGHT, **elements), code)
+
+
+def test_a_compressed_syntax_on_native_pixels_is_damaged(tmp_path: Path) -> None:
+    native = made.encode_headerless(made.make_dataset(EIGHT), implicit=False)
+    path = tmp_path / "film.dcm"
+    path.write_bytes(made.encode_meta(made.J2K) + native)
+    _refuse(path, ReasonCode.DAMAGED)
+
+
+def _refuse(path: Path, code: ReasonCode) -> str:
+    with pytest.raises(ImageError) as caught:
+        read_radiograph(path)
+    assert caught.value.code is code, str(caught.value)
+    assert caught.value.study is not None
+    assert caught.value.study.modality == "CR"
+    unsupported = {ReasonCode.NO_PIXELS, ReasonCode.TOO_LARGE}
+    assert isinstance(caught.value, UnsupportedImage if code in unsupported else UnreadableImage)
+    return str(caught.value)

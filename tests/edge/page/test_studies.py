@@ -1,0 +1,54 @@
+"""Films of one examination stand together, where the most urgent of them stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_infer.errors import ReasonCode
+from edge_infer.films.study import InputType, StudyInfo
+from edge_infer.page.studies import group_by_study
+from edge_infer.worklist.rows import Decision, WorklistRow, in_order
+from tests.edge.made_day import refused, screened
+
+
+def of_study(row: WorklistRow, uid: str) -> WorklistRow:
+    return replace(row, study=StudyInfo(input_type=InputType.DICOM, study_instance_uid=uid))
+
+
+def shape(rows: list[WorklistRow]) -> list[tuple[Decision | None, list[tuple[int, str]]]]:
+    return [
+        (study.decision, [(film.rank, film.row.path) for film in study.films])
+        for study in group_by_study(in_order(rows))
+    ]
+
+
+def test_the_most_urgent_film_decides() -> None:
+    rows = [
+        of_study(screened("clear.dcm"), "1.2"),
+        of_study(refused("side.dcm", ReasonCode.LATERAL_VIEW), "1.2"),
+        of_study(screened("tb.dcm", "tuberculosis", tb_tenths=900), "1.2"),
+        of_study(screened("other.dcm", "pneumonia"), "1.3"),
+        of_study(refused("alone.dcm", ReasonCode.LATERAL_VIEW), "1.4"),
+        of_study(screened("with-alone.dcm"), "1.4"),
+    ]
+    assert shape(rows) == [
+        (Decision.REFER_TB, [(1, "tb.dcm"), (4, "side.dcm"), (5, "clear.dcm")]),
+        (Decision.ABNORMAL, [(2, "other.dcm")]),
+        (None, [(3, "alone.dcm"), (6, "with-alone.dcm")]),
+    ]
+
+
+def test_a_film_without_a_study_stands_alone() -> None:
+    rows = [
+        of_study(screened("a.png"), ""),
+        of_study(screened("b.png"), ""),
+        replace(refused("c.png"), study=None),
+        replace(refused("d.png"), study=None),
+    ]
+    assert [len(films) for _, films in shape(rows)] == [1, 1, 1, 1]
+
+
+def test_no_film_is_lost_or_doubled() -> None:
+    rows = [of_study(screened(f"{n}.dcm", tb_tenths=n), f"1.{n % 7}") for n in range(40)]
+    ranks = [rank for _, films in shape(rows) for rank, _ in films]
+    assert sorted(ranks) == list(range(1, 41))

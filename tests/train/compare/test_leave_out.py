@@ -1,0 +1,71 @@
+"""Leaving a source out: its films are neither trained on nor used to choose anything."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from cxr_train.compare.cells import parse_budget
+from cxr_train.compare.leave_out import describe_folds, leave_out
+from cxr_train.errors import DataError
+from edge_infer.model.model_card import CLASSES
+from tests.train.tiny_films import write_film
+
+
+def write_sources(folder: Path) -> Path:
+    """Write films of two sources: one with all classes, one with pneumonia and normal."""
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "class", "split", "source", "patient_id"])
+        for number in range(96):
+            label = number % 4
+            source = "ward" if number < 72 or label > 1 else "school"
+            split = "val" if number % 3 == 0 else "train"
+            name = f"{number}.png"
+            write_film(folder / name, label, number)
+            writer.writerow([name, CLASSES[label], split, source, f"p{number}"])
+    return folder
+
+
+@pytest.mark.slow
+def test_a_left_out_source_is_seen_by_nothing(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data = write_sources(tmp_path / "data")
+    lines: list[str] = []
+    (fold,) = leave_out(
+        data,
+        tmp_path / "out",
+        folds=["school"],
+        budget=parse_budget("32x2"),
+        arch="cnn5",
+        augment="none",
+        cache=tmp_path / "cache",
+        say=lines.append,
+    )
+    (run,) = (tmp_path / "out" / "runs").iterdir()
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert facts["without"] == ["school"]
+    assert fold.films == 12
+    assert facts["train_images"] + facts["val_images"] + fold.films == 96
+    assert {m.n for m in fold.metrics if m.name == "accuracy"} == {12}
+    assert not [m for m in fold.metrics if m.class_name == "tuberculosis" and m.name == "auroc"]
+    assert "without school: 12 films of it" in "\n".join(describe_folds([fold]))
+    assert lines == ["without school"]
+
+
+def test_an_unknown_source_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data = write_sources(tmp_path / "data")
+    with pytest.raises(DataError, match="source 'shcool'; there are: school, ward"):
+        leave_out(
+            data,
+            tmp_path / "out",
+            folds=["shcool"],
+            budget=parse_budget("32x2"),
+            arch="cnn5",
+            augment="none",
+            say=print,
+        )

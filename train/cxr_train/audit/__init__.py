@@ -1,0 +1,1 @@
+"""cxr-train audit: what in the data could fool a network."""

@@ -1,0 +1,152 @@
+"""Look for what makes a score mean little: repeated films, contradictions, shortcuts to the class.
+
+`run_audit` reads top to bottom: read, compare, measure, say, write. Nothing in the data is changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from cxr_train.audit.duplicates import SIDE, find_duplicates
+from cxr_train.audit.films import read_film_facts
+from cxr_train.audit.findings import AuditResult, find_groups_in_two_splits
+from cxr_train.audit.markers import find_markers
+from cxr_train.audit.page import render_audit
+from cxr_train.audit.shortcuts import describe_sources, measure_shortcuts
+from cxr_train.data.dataset import LoadedImages, Progress, load_images
+from cxr_train.data.manifest import Example, fingerprint, read_data
+from edge_infer.errors import ReportError
+
+JSON_FILE, PAGE_FILE = "audit.json", "audit.html"
+FITTED_SPLITS = ("train", "val")
+"""Shortcuts are measured on what a training sees."""
+
+
+def run_audit(data: Path, out: Path, *, cache: Path | None = None) -> AuditResult:
+    """Audit `data` and write audit.json and audit.html into `out`.
+
+    Films that cannot be read are left out and listed in `skipped`. Raises DataError for data that
+    cannot be used at all and ReportError where `out` cannot be written.
+    """
+    _require_writable(out)
+    everything = read_data(data, check_groups=False)
+    groups = find_groups_in_two_splits(everything)
+    loaded = load_images(
+        everything, height=SIDE, width=SIDE, cache=cache, progress=_progress("reading films")
+    )
+    examples, pixels = loaded.examples, loaded.pixels
+    facts = read_film_facts(examples, progress=_progress("reading files as stored"))
+    pairs = find_duplicates(
+        pixels, [film.digest for film in facts], progress=_progress("comparing alike films")
+    )
+    seen = [i for i, example in enumerate(examples) if example.split in FITTED_SPLITS]
+    fitted, fitted_facts = [examples[i] for i in seen], [facts[i] for i in seen]
+    result = AuditResult(
+        fingerprint=fingerprint(everything),
+        examples=examples,
+        skipped=_name_skipped(everything, loaded),
+        groups=groups,
+        pairs=pairs,
+        sources=describe_sources(examples, facts),
+        shortcuts=measure_shortcuts(fitted, fitted_facts, pixels[seen]),
+        markers=find_markers(fitted, pixels[seen]),
+        fitted=tuple(seen),
+    )
+    _write([json.dumps(_to_plain(result), indent=1, ensure_ascii=False), "\n"], out / JSON_FILE)
+    _write(render_audit(result, pixels), out / PAGE_FILE)
+    return result
+
+
+def summary_lines(result: AuditResult) -> list[str]:
+    """Return what the command prints: the size of the data, each finding, or that there is none."""
+    groups = (
+        f"{len(result.groups)} groups in two splits"
+        if result.groups_are_known
+        else "no patient or group named, so none can be seen in two splits"
+    )
+    pairs = len(result.pairs_of())
+    lines = [f"{len(result.examples)} films, {pairs} pairs of repeated films, {groups}."]
+    lines += [f"- {finding.text} {finding.advice}" for finding in result.findings]
+    if not result.findings:
+        lines.append("Nothing was found that would make a score mean less than it says.")
+    if result.skipped:
+        lines.append(f"{len(result.skipped)} films could not be read and were not looked at.")
+    return lines
+
+
+def _name_skipped(everything: Sequence[Example], loaded: LoadedImages) -> tuple[str, ...]:
+    """Name unread films as the data does: a report may be passed on, this disk's folders not."""
+    read = set(loaded.examples)
+    unread = [example for example in everything if example not in read]
+    return tuple(
+        line.replace(str(example.path), example.name, 1)
+        for line in loaded.skipped
+        for example in unread
+        if line.startswith(f"{example.path}: ")
+    )
+
+
+def _to_plain(result: AuditResult) -> dict[str, object]:
+    """Return the result as JSON, films by their names relative to the data."""
+    names = [example.name for example in result.examples]
+    return {
+        "fingerprint": result.fingerprint,
+        "films": len(names),
+        "skipped": list(result.skipped),
+        "findings": [asdict(finding) for finding in result.findings],
+        "groups_are_known": result.groups_are_known,
+        "groups_in_two_splits": [asdict(group) for group in result.groups],
+        "pairs": [
+            {
+                "first": names[pair.first],
+                "second": names[pair.second],
+                "likeness": pair.likeness,
+                "correlation": round(pair.correlation, 4),
+                "splits": [result.examples[i].split for i in (pair.first, pair.second)],
+                "labels": [result.examples[i].label for i in (pair.first, pair.second)],
+                "same_group": result.is_same_group(pair),
+            }
+            for pair in result.pairs
+        ],
+        "shortcuts": [asdict(shortcut) for shortcut in result.shortcuts],
+        "sources": [asdict(source) for source in result.sources],
+        "markers": [
+            asdict(marker) | {"examples": [names[result.fitted[i]] for i in marker.examples]}
+            for marker in result.markers
+        ],
+    }
+
+
+def _require_writable(out: Path) -> None:
+    """Refuse a folder that cannot be written now, not after minutes of work."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f".{os.getpid()}.writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ReportError(f"The folder {out} cannot be written: {error.strerror}.") from error
+
+
+def _write(pieces: Iterable[str], path: Path) -> None:
+    """Write text so that a kill leaves the old file or the new one."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(pieces)
+        part.replace(path)
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _progress(what: str) -> Progress:
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty() and (done % 50 == 0 or done == total):
+            sys.stderr.write(f"\r{what} {done}/{total}" + ("\n" if done == total else ""))
+
+    return show

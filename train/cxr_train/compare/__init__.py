@@ -1,0 +1,1 @@
+"""cxr-train compare: networks side by side."""

@@ -1,0 +1,1 @@
+"""The films a training is about: manifest, images, sources."""

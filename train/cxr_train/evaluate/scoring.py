@@ -1,0 +1,181 @@
+"""Ask a model about labelled films: a checkpoint through torch, an .onnx through the runner."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.data.manifest import Example, own_examples, read_data
+from cxr_train.errors import DataError
+from cxr_train.figures.calibration import fit_temperature
+from cxr_train.figures.measures import Films, Scored
+from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
+from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
+from edge_infer.model.classifier import Classifier
+from edge_infer.model.findings import printed_scores
+from edge_infer.model.model_card import CLASSES, ModelCard
+
+_TB = CLASSES.index("tuberculosis")
+Images = NDArray[np.uint8]
+"""[N, 1, height, width], the network's input."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model that can be asked, with the temperature and threshold its scores are read by."""
+
+    name: str
+    side: int
+    """Of its square input, in pixels."""
+    sha256: str
+    """Of the model file, or of the checkpoint."""
+    ask: Callable[[Images], NDArray[np.float32]]
+    """Return logits [N, 4] in order of CLASSES."""
+    temperature: float
+    tb_threshold: int | None
+    """In tenths of a score point."""
+    card: ModelCard | None
+    """None for a checkpoint."""
+
+    def score(self, images: Images) -> Scored:
+        """Ask about `images`."""
+        return Scored(
+            logits=self.ask(images), temperature=self.temperature, tb_threshold=self.tb_threshold
+        )
+
+
+def open_model(path: Path, *, cache: Path | None = None) -> Model:
+    """Open a run folder or an .onnx file.
+
+    A checkpoint's temperature and TB threshold are fitted on the validation films of the data it
+    was trained on; an .onnx carries its own. DataError or ModelError says what is missing.
+    """
+    return _open_checkpoint(path, cache) if path.is_dir() else open_onnx(path)
+
+
+def load_films(
+    examples: Sequence[Example], side: int, *, what: str, cache: Path | None = None
+) -> LoadedImages:
+    """Decode films for a model with inputs of `side` pixels; those refused are named on stderr."""
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty() and (done % 50 == 0 or done == total):
+            sys.stderr.write(f"\rreading {what} films {done}/{total}{chr(10) * (done == total)}")
+
+    loaded = load_images(examples, height=side, width=side, cache=cache, progress=progress)
+    for reason in loaded.skipped:
+        print(f"not used: {reason}", file=sys.stderr)  # noqa: T201
+    return loaded
+
+
+def fit_reading(
+    logits: NDArray[np.float32], examples: Sequence[Example]
+) -> tuple[float, int | None]:
+    """Fit the temperature and, where adults' films suffice, the TB threshold on validation films.
+
+    The threshold is the highest with a sensitivity of 0.95 on adult sources; None when they hold
+    too few TB films.
+    """
+    labels = np.array([example.label for example in examples], dtype=np.int64)
+    temperature = fit_temperature(logits, labels)
+    adults = is_adult([example.source for example in examples])
+    tenths, _ = printed_scores(logits[adults], temperature)
+    try:
+        point = choose_operating_point(
+            tenths,
+            labels[adults] == _TB,
+            [e.group for e, adult in zip(examples, adults, strict=True) if adult],
+            target_sensitivity=TARGET_SENSITIVITY,
+            population="validation films of adult sources",
+        )
+    except DataError:
+        return temperature, None
+    return temperature, point.tenths
+
+
+def by_input_type(
+    split: str, examples: Sequence[Example], models: Sequence[Scored]
+) -> Iterator[Films]:
+    """Part scored films into DICOM and raster files: their scores may differ (`pitfalls`)."""
+    kinds = np.array([input_type(example.path) for example in examples], dtype=np.str_)
+    for kind in sorted(set(kinds)):
+        films = Films(
+            split=split, input_type=str(kind), examples=tuple(examples), models=tuple(models)
+        )
+        yield films if len(set(kinds)) == 1 else films.only(kinds == kind)
+
+
+def input_type(path: Path) -> str:
+    """Return `dicom` or `raster`, by content as the runner decides it."""
+    with path.open("rb") as file:
+        return "dicom" if sniff(file.read(HEAD_BYTES)) is FileKind.DICOM else "raster"
+
+
+def open_onnx(path: Path) -> Model:
+    """Open a model file through the runner's own code; ModelError when it is unusable."""
+    classifier = Classifier.load(path, threads=1)
+    card = classifier.card
+    if card.input.height != card.input.width:
+        raise DataError(f"{path} takes oblong images: only square inputs can be evaluated.")
+
+    def ask(images: Images) -> NDArray[np.float32]:
+        # One film at a time, as the clinic runs it.
+        rows = [classifier.run(np.array(image[None])).logits for image in images]
+        return np.concatenate(rows) if rows else np.zeros((0, len(CLASSES)), dtype=np.float32)
+
+    return Model(
+        name=f"{card.name} {card.version} INT8",
+        side=card.input.height,
+        sha256=classifier.sha256,
+        ask=ask,
+        temperature=card.temperature,
+        tb_threshold=card.operating_points.refer_tb.tenths,
+        card=card,
+    )
+
+
+def read_checkpoint(folder: Path, val: LoadedImages) -> Model:
+    """Open a run folder and fit temperature and TB threshold on `val`, at the run's input size."""
+    import torch
+
+    from cxr_train.fit.checkpoint import BEST_FILE, load_run
+    from cxr_train.fit.loop import predict
+
+    run = load_run(folder)
+    side = run.config.input_size
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = run.network.to(device)
+
+    def ask(images: Images) -> NDArray[np.float32]:
+        return predict(network, images, size=side, device=device)
+
+    temperature, tb_threshold = fit_reading(ask(val.pixels), val.examples)
+    return Model(
+        name=f"{run.config.name} ({run.config.arch}, checkpoint)",
+        side=side,
+        sha256=hashlib.sha256((folder / BEST_FILE).read_bytes()).hexdigest(),
+        ask=ask,
+        temperature=temperature,
+        tb_threshold=tb_threshold,
+        card=None,
+    )
+
+
+def _open_checkpoint(folder: Path, cache: Path | None) -> Model:
+    from cxr_train.fit.checkpoint import load_run
+
+    run = load_run(folder)
+    if run.data is None or not run.data.exists():
+        raise DataError(
+            f"The data of {folder} is not at {run.data}: its validation films are needed to fit "
+            "temperature and threshold. Put them back, or evaluate the exported .onnx."
+        )
+    val = own_examples(read_data(run.data), run.without, "val")
+    return read_checkpoint(folder, load_films(val, run.config.input_size, what="val", cache=cache))

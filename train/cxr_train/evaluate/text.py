@@ -1,0 +1,106 @@
+"""An evaluation in plain text: the honest pair first, every figure with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cxr_train.data.sources import describe_pair
+from cxr_train.evaluate.evaluation import Evaluation, SplitResult
+from cxr_train.figures.conformal import describe
+from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
+from edge_infer.model.model_card import CLASSES, Interval, Metric
+
+_CLASS_FIGURES = ("precision", "recall", "f1", "auroc")
+
+
+def describe_evaluation(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the lines of the whole evaluation."""
+    yield f"{evaluation.model} (SHA-256 {evaluation.sha256[:16]})"
+    yield "figures are estimates with 95 % intervals; a TB figure counts adults' films only"
+    for result in evaluation.splits:
+        yield ""
+        yield from _describe_split(result)
+    yield ""
+    yield "goals"
+    for one in evaluation.judged:
+        goal, metric = one.goal, one.metric
+        yield (
+            f"  {metric.split}, {metric.input_type}: {goal.title} {goal.at_least:.0%}: "
+            f"{show_interval(metric.estimate)}, n {metric.n}: {one.verdict.value}"
+        )
+
+
+def show_interval(estimate: Interval) -> str:
+    """Return `0.884 (0.862 to 0.903)`."""
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _describe_split(result: SplitResult) -> Iterator[str]:
+    yield f"== {result.split}: {result.films} films, {len(result.refused)} of them refused"
+    for kind in sorted({metric.input_type for metric in result.metrics}):
+        metrics = [metric for metric in result.metrics if metric.input_type == kind]
+        yield f"  {kind} files"
+        yield from _describe_pairs(metrics)
+        yield from _describe_tb(metrics)
+        yield from _describe_all(metrics)
+        yield from _describe_sources(metrics)
+        for view, hidden in result.views.items():
+            yield from _describe_view(view.value, [m for m in hidden if m.input_type == kind])
+    if result.coverage:
+        yield "  conformal sets, adults' films: how often the true class is in its film's set"
+        yield from (f"    {line}" for line in describe(result.coverage))
+        yield f"    films whose set is not exactly one class: {result.undecided or 0:.3f}"
+
+
+def _describe_pairs(metrics: list[Metric]) -> Iterator[str]:
+    pairs = [metric for metric in metrics if metric.name == "pair_auroc"]
+    for metric in sorted(pairs, key=lambda one: describe_pair(one.source) != "same hospital"):
+        yield (
+            f"    {metric.class_name} against normal inside {metric.source}: AUROC "
+            f"{show_interval(metric.estimate)}, n {metric.n} ({describe_pair(metric.source)})"
+        )
+
+
+def _describe_tb(metrics: list[Metric]) -> Iterator[str]:
+    for population in (AGAINST_NORMAL, AGAINST_ALL):
+        for metric in metrics:
+            if metric.source == population:
+                yield (
+                    f"    {population}: {metric.name} {show_interval(metric.estimate)}, "
+                    f"n {metric.n}"
+                )
+
+
+def _describe_all(metrics: list[Metric]) -> Iterator[str]:
+    overall = [metric for metric in metrics if metric.source == ALL]
+    for metric in overall:
+        if not metric.class_name:
+            yield f"    {metric.name} {show_interval(metric.estimate)}, n {metric.n}"
+    for name in CLASSES:
+        figures = [
+            f"{metric.name} {show_interval(metric.estimate)}"
+            for wanted in _CLASS_FIGURES
+            for metric in overall
+            if metric.class_name == name and metric.name == wanted
+        ]
+        if figures:
+            yield f"    {name}: {', '.join(figures)}"
+
+
+def _describe_sources(metrics: list[Metric]) -> Iterator[str]:
+    known = {ALL, AGAINST_NORMAL, AGAINST_ALL}
+    for metric in metrics:
+        if metric.source not in known and metric.name == "accuracy":
+            yield f"    {metric.source}: accuracy {show_interval(metric.estimate)}, n {metric.n}"
+
+
+def _describe_view(view: str, metrics: list[Metric]) -> Iterator[str]:
+    wanted = {(ALL, "accuracy"), (ALL, "macro_f1"), (AGAINST_NORMAL, "auroc")}
+    figures = [
+        f"{'TB ' if metric.source == AGAINST_NORMAL else ''}{metric.name} "
+        f"{show_interval(metric.estimate)}"
+        for metric in metrics
+        if (metric.source, metric.name) in wanted
+    ]
+    if figures:
+        yield f"    {view}: {', '.join(figures)}"

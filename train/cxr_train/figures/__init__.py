@@ -1,0 +1,1 @@
+"""Figures of scores: metrics with intervals, operating points, temperature."""

@@ -1,0 +1,66 @@
+"""Thresholds on printed scores, chosen on validation films only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_train.errors import DataError
+from cxr_train.figures.metrics import wilson_interval
+from edge_infer.model.model_card import OperatingPoint
+
+CHILD_SOURCES = frozenset({"Kermany"})
+"""Sources of children: tuberculosis figures leave them out, children make TB look easy."""
+FEWEST_POSITIVES = 10
+TARGET_SENSITIVITY = 0.95
+"""What the TB and the abnormal threshold are chosen for, on validation films."""
+
+
+def choose_operating_point(
+    tenths: NDArray[np.int64],
+    positives: NDArray[np.bool_],
+    groups: Sequence[str],
+    *,
+    target_sensitivity: float,
+    population: str,
+) -> OperatingPoint:
+    """Return the highest threshold whose sensitivity on these films reaches the target.
+
+    `tenths` [N] are printed scores in tenths of a point, `positives` [N] the truth, `groups` [N]
+    patients. The intervals are Wilson's, which take films for independent: compare `n_groups` with
+    the films. Raises DataError as `require_enough` does.
+    """
+    require_enough(positives, population=population)
+    n_positive, n_negative = int(positives.sum()), int((~positives).sum())
+    descending = np.sort(tenths[positives])[::-1]
+    needed = ceil(target_sensitivity * n_positive - 1e-9)
+    threshold = int(descending[needed - 1])
+    called = tenths >= threshold
+    return OperatingPoint(
+        threshold=threshold / 10,
+        target_sensitivity=target_sensitivity,
+        sensitivity=wilson_interval(int((called & positives).sum()), n_positive),
+        specificity=wilson_interval(int((~called & ~positives).sum()), n_negative),
+        n_positive=n_positive,
+        n_negative=n_negative,
+        n_groups=len(set(groups)),
+        population=population,
+    )
+
+
+def require_enough(positives: NDArray[np.bool_], *, population: str) -> None:
+    """Raise DataError with fewer than ten positives or no negative: a threshold means nothing."""
+    n_positive, n_negative = int(positives.sum()), int((~positives).sum())
+    if n_positive < FEWEST_POSITIVES or n_negative == 0:
+        raise DataError(
+            f"A threshold needs {FEWEST_POSITIVES} positive films and one negative; {population} "
+            f"has {n_positive} and {n_negative}: add labelled validation films."
+        )
+
+
+def is_adult(sources: Sequence[str]) -> NDArray[np.bool_]:
+    """Say for each source whether its films are adults'; an unknown source counts as adult."""
+    return np.array([source not in CHILD_SOURCES for source in sources], dtype=np.bool_)

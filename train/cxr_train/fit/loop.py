@@ -1,0 +1,226 @@
+"""The training loop, read top to bottom.
+
+Everything random in epoch e comes from generators seeded with (seed, e), so a resumed training
+computes what an uninterrupted one would have, and several processes what one would have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cxr_train.config import TrainConfig
+from cxr_train.data.dataset import LoadedImages, sampling_weights
+from cxr_train.data.manifest import Example
+from cxr_train.figures.metrics import accuracy, macro_f1
+from cxr_train.fit.augment import augment_batch, shrink
+from cxr_train.fit.batches import draw_batches, films_per_step, read_batches
+from cxr_train.fit.checkpoint import BEST_FILE, LAST_FILE, save_atomically, write_json
+from cxr_train.fit.distributed import ALONE, Processes
+from cxr_train.fit.network import CamNetwork
+from cxr_train.fit.pace import learning_rate, uses_bf16, uses_compile
+from cxr_train.fit.release import Release, plan_release
+from cxr_train.fit.state import TrainState, restore_state, save_state, start_state
+from edge_infer.model.model_card import CLASSES
+
+EVAL_BATCH = 64
+HISTORY_FILE = "history.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """What one epoch cost and gave; a line of history.json."""
+
+    epoch: int
+    size: int
+    learning_rate: float
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+    val_macro_f1: float
+    seconds: float
+    data_share: float
+    """Share of the epoch spent preparing batches rather than in the network, 0..1."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that stays the same from the first epoch to the last."""
+
+    config: TrainConfig
+    train_set: LoadedImages
+    val_set: LoadedImages
+    weights: NDArray[np.float64]
+    """[N], how often each training film is drawn."""
+    plan: Release
+    processes: Processes
+
+
+def train(
+    config: TrainConfig,
+    train_set: LoadedImages,
+    val_set: LoadedImages,
+    out: Path,
+    *,
+    resume: bool = False,
+    start: CamNetwork | None = None,
+    own: Sequence[Example] | None = None,
+    processes: Processes = ALONE,
+    report: Callable[[EpochRecord], None],
+) -> TrainState:
+    """Train until the stages end or validation macro-F1 stops rising; best weights go to `out`.
+
+    `start` gives the first weights, of the same architecture, instead of random ones. `own` is the
+    part of the training films that is not extra; default: all. Of several processes, all train
+    and validate together and the first one writes and reports.
+    """
+    state = start_state(config, processes.device(), start, processes)
+    if resume and processes.share((out / LAST_FILE).is_file()):
+        restore_state(state, config, out / LAST_FILE)
+    drawn = train_set.examples
+    weights = sampling_weights(drawn, config.balance, config.balance_power)
+    plan = plan_release(config, drawn if own is None else own, drawn, weights, start)
+    course = Course(config, train_set, val_set, weights, plan, processes)
+    _compile_if_it_pays(state, course)
+    while state.epoch < config.epochs and not _stalled(state, config):
+        record, released = run_epoch(state, course)
+        # Only the last stage sees films as the clinic's model will: only it chooses.
+        last_stage = config.epochs - state.epoch <= config.stages[-1].epochs
+        if last_stage and record.val_macro_f1 > state.best_macro_f1:
+            state.best_macro_f1, state.best_epoch = record.val_macro_f1, record.epoch
+            if processes.first:
+                best = {"network": released.state_dict(), "epoch": record.epoch}
+                save_atomically(best, out / BEST_FILE)
+        state.history.append(vars(record))
+        state.epoch += 1
+        if processes.first:
+            write_json(state.history, out / HISTORY_FILE)
+            save_state(state, config, out / LAST_FILE)
+            report(record)
+    return state
+
+
+def run_epoch(state: TrainState, course: Course) -> tuple[EpochRecord, CamNetwork]:
+    """Train one epoch and measure the network that is released after it."""
+    config, processes, device = course.config, course.processes, course.processes.device()
+    started = time.perf_counter()
+    preparing = 0.0
+    stage = config.stage_of(state.epoch)
+    size, augment = stage.size, stage.augment or config.augment
+    seed = config.seed * 100_003 + state.epoch
+    generator = torch.Generator().manual_seed(seed)
+    # For dropout and the like, the only numbers that each process draws for itself.
+    torch.manual_seed(seed + 1_000_000_007 * processes.rank)
+    batches = draw_batches(config, course.weights, generator)
+    losses = []
+    state.network.train()
+    began = time.perf_counter()
+    for films, labels in read_batches(
+        course.train_set, batches, part=processes.part, device=device
+    ):
+        pixels = augment_batch(films, augment, size=size, generator=generator, processes=processes)
+        preparing += time.perf_counter() - began
+        rate = learning_rate(config, state.step, steps_per_epoch=len(batches))
+        losses.append(
+            train_step(state, config, pixels, labels, learning_rate=rate, processes=processes)
+        )
+        state.step += 1
+        began = time.perf_counter()
+    released = course.plan.make(state.average.module)
+    measured = _validate(released, course, size=size)
+    seconds = time.perf_counter() - started
+    record = EpochRecord(
+        epoch=state.epoch,
+        size=size,
+        learning_rate=rate,
+        train_loss=_mean_loss(losses, processes),
+        seconds=seconds,
+        data_share=preparing / seconds,
+        **measured,
+    )
+    # Process 0's figures decide for all when to stop and what is best.
+    return processes.share(record), released
+
+
+def train_step(
+    state: TrainState,
+    config: TrainConfig,
+    pixels: Tensor,
+    labels: Tensor,
+    *,
+    learning_rate: float,
+    processes: Processes = ALONE,
+) -> float:
+    """Take one optimizer step on a batch (float [N, 1, H, W], int64 [N]); return its loss.
+
+    Of several processes each gives its part of the batch and gets the loss of that part.
+    """
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate
+    pixels = pixels.to(memory_format=torch.channels_last)
+    network = state.network if state.compiled is None else state.compiled
+    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=uses_bf16(config)):
+        logits, _ = network(pixels)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=config.label_smoothing)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    processes.average_gradients(state.network)
+    if config.gradient_clip:
+        nn.utils.clip_grad_norm_(state.network.parameters(), config.gradient_clip)
+    state.optimizer.step()
+    state.average.update_parameters(state.network)
+    return float(loss.detach())
+
+
+def predict(
+    network: nn.Module, pixels: NDArray[np.uint8], *, size: int, device: torch.device
+) -> NDArray[np.float32]:
+    """Compute fp32 logits [N, 4] of uint8 films [N, 1, H, W] at `size`, without variation."""
+    network.eval()
+    logits = [np.empty((0, len(CLASSES)), np.float32)]
+    with torch.inference_mode():
+        for start in range(0, len(pixels), EVAL_BATCH):
+            batch = torch.from_numpy(np.array(pixels[start : start + EVAL_BATCH])).to(device)
+            batch = shrink(batch.float(), size).to(memory_format=torch.channels_last)
+            logits.append(network(batch)[0].float().cpu().numpy())
+    return np.concatenate(logits)
+
+
+def _validate(network: CamNetwork, course: Course, *, size: int) -> dict[str, float]:
+    """Measure `network` on the validation films, of which each process predicts its part."""
+    films, part = course.val_set, course.processes.part
+    mine = np.zeros((len(films.pixels), len(CLASSES)), np.float32)
+    mine[part] = predict(network, films.pixels[part], size=size, device=course.processes.device())
+    logits = course.processes.sum_up(torch.from_numpy(mine))
+    predictions = logits.numpy().argmax(axis=1)
+    return {
+        "val_loss": float(F.cross_entropy(logits, torch.from_numpy(films.labels))),
+        "val_accuracy": accuracy(films.labels, predictions),
+        "val_macro_f1": macro_f1(films.labels, predictions),
+    }
+
+
+def _mean_loss(losses: Sequence[float], processes: Processes) -> float:
+    mean = torch.tensor(np.mean(losses), dtype=torch.float64)
+    return float(processes.sum_up(mean)) / processes.count
+
+
+def _compile_if_it_pays(state: TrainState, course: Course) -> None:
+    config = course.config
+    films = config.samples_per_epoch or len(course.train_set.examples)
+    steps = config.epochs * (films // films_per_step(config, films))
+    if uses_compile(config, steps=steps, processes=course.processes.count):
+        # Fixed shapes: with dynamic ones the second picture size would slow all kernels down.
+        state.compiled = torch.compile(state.network, dynamic=False)
+
+
+def _stalled(state: TrainState, config: TrainConfig) -> bool:
+    return state.best_epoch >= 0 and state.epoch - 1 - state.best_epoch >= config.patience

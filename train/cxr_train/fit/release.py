@@ -1,0 +1,83 @@
+"""From the weights being trained to the network that is measured, saved and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cxr_train.config import TrainConfig
+from cxr_train.data.manifest import Example
+from cxr_train.fit.network import CamNetwork
+from edge_infer.model.model_card import CLASSES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What is done to averaged weights before they are measured and saved."""
+
+    correction: Tensor
+    """[4], added to the bias."""
+    start: CamNetwork | None
+    keep_start: float
+
+    def make(self, average: nn.Module) -> CamNetwork:
+        """Return a copy of the averaged network, drawn to its start and corrected."""
+        released = deepcopy(average)
+        assert isinstance(released, CamNetwork)
+        with torch.no_grad():
+            if self.start is not None and self.keep_start:
+                origin = self.start.state_dict()
+                for name, value in released.state_dict().items():
+                    if value.is_floating_point():
+                        value.lerp_(origin[name].to(value.device), self.keep_start)
+            released.bias.add_(self.correction.to(released.bias.device))
+        return released.eval()
+
+
+def plan_release(
+    config: TrainConfig,
+    own: Sequence[Example],
+    drawn: Sequence[Example],
+    weights: NDArray[np.float64],
+    start: CamNetwork | None = None,
+) -> Release:
+    """Plan the release of a training that draws `drawn` with `weights` [N].
+
+    `own` is the data's own train split, without what was added to it: with `correct_prior` the
+    logits speak of its class shares instead of the drawn ones.
+    """
+    correction = torch.zeros(len(CLASSES))
+    if config.correct_prior:
+        as_they_are = np.full(len(own), 1 / len(own))
+        shift = log_share(own, as_they_are) - log_share(drawn, weights)
+        correction = torch.from_numpy(shift).float()
+    return Release(correction=correction, start=start, keep_start=config.keep_start)
+
+
+def log_share(examples: Sequence[Example], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm [4] of each class's share of films drawn with `weights` [N]."""
+    labels = np.array([example.label for example in examples])
+    shares = np.array([weights[labels == index].sum() for index in range(len(CLASSES))])
+    return np.asarray(np.log(shares), dtype=np.float64)
+
+
+def follow_weights(
+    decay: float,
+) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """Average weights over about 1 / (1 - decay) steps, over fewer near the random start."""
+
+    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
+        keep = min(decay, (1 + float(count)) / (10 + float(count)))
+        for average, current in zip(averages, currents, strict=True):
+            if average.is_floating_point():
+                average.lerp_(current, 1 - keep)
+            else:
+                average.copy_(current)
+
+    return update

@@ -1,0 +1,287 @@
+"""From data to a run folder: read, decode, train, measure on validation, write."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_train.config import TrainConfig
+from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
+from cxr_train.errors import ConfigError, DataError
+from cxr_train.figures.metrics import accuracy, class_scores, confusion_matrix, macro_f1
+from cxr_train.fit.batches import films_per_step
+from cxr_train.fit.checkpoint import (
+    BEST_FILE,
+    LAST_FILE,
+    RUN_FILE,
+    START_FILE,
+    load_run,
+    save_atomically,
+    write_json,
+)
+from cxr_train.fit.distributed import Processes, join_processes
+from cxr_train.fit.loop import HISTORY_FILE, predict, train
+from cxr_train.fit.network import CamNetwork
+from cxr_train.fit.start import load_start
+from cxr_train.fit.state import TrainState
+from cxr_train.fit.text import (
+    describe_balance,
+    describe_data,
+    describe_epoch,
+    describe_result,
+    say,
+    say_nothing,
+)
+from edge_infer.errors import ReportError
+from edge_infer.model.model_card import CLASSES
+
+CACHE_MARGIN = 8 / 7
+"""Training films are decoded a little larger than the input, so that a crop keeps its detail."""
+
+
+def fit_run(
+    config: TrainConfig,
+    data: Path,
+    out: Path,
+    *,
+    extra: Sequence[Path] = (),
+    resume: bool = False,
+    start_from: Path | None = None,
+    without: Sequence[str] = (),
+    cache: Path | None = None,
+) -> None:
+    """Train on the train split of `data` (and of `extra`), choose on its val split.
+
+    Films of sources in `without` are left out of both; DataError for a source nobody has.
+    `start_from` is a run folder whose best weights this training begins with, or an exported .onnx.
+    """
+    request = _Request(
+        config=config,
+        data=data,
+        out=out,
+        extra=tuple(extra),
+        resume=resume,
+        start_from=start_from,
+        without=tuple(without),
+        cache=cache,
+    )
+    with join_processes() as processes:
+        _fit(request, processes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What was asked of `fit_run`."""
+
+    config: TrainConfig
+    data: Path
+    out: Path
+    extra: tuple[Path, ...]
+    resume: bool
+    start_from: Path | None
+    without: tuple[str, ...]
+    cache: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Films:
+    """What the training works on."""
+
+    train_set: LoadedImages
+    val_set: LoadedImages
+    own: tuple[Example, ...]
+    """The data's train split, without what was added to it."""
+    start: CamNetwork | None
+    fingerprint: str
+
+
+def _fit(request: _Request, processes: Processes) -> None:
+    # The first process decodes; the others then map what it left in the cache.
+    films = processes.run_first(lambda: _prepare(request, processes))
+    if not processes.first:
+        _train(request, films, processes)
+        return
+    out = request.out
+    facts = _describe_run(request, films, processes)
+    write_json(facts, out / RUN_FILE)
+    try:
+        state = _train(request, films, processes)
+    finally:
+        _draw(request.config, out)
+    facts |= _measure(request.config, state, films.val_set, out)
+    write_json(facts, out / RUN_FILE)
+    print(describe_result(facts, out))  # noqa: T201
+
+
+def _prepare(request: _Request, processes: Processes) -> _Films:
+    config = request.config
+    everything = read_data(request.data)
+    _check_sources(everything, request.without)
+    examples = tuple(one for one in everything if one.source not in request.without)
+    own, val_examples = select(examples, "train"), select(examples, "val")
+    train_examples = own + _read_extra(request.extra, everything, request.without)
+    for split in ("train", "val"):
+        require_every_class(examples, split)
+    if processes.first:
+        _prepare_folder(request.out, resume=request.resume)
+    tell = say if processes.first else say_nothing
+    side = round(config.input_size * CACHE_MARGIN)
+    train_set = _load(train_examples, side, "train", request.cache, tell)
+    val_set = _load(val_examples, config.input_size, "val", request.cache, tell)
+    processes.require_equal_parts(films_per_step(config, len(train_set.examples)))
+    tell(describe_data(config, train_set, val_set))
+    origin = request.start_from
+    start = load_start(origin, config, train_set.pixels) if origin is not None else None
+    if start is not None and processes.first:
+        save_atomically({"network": start.state_dict(), "epoch": -1}, request.out / START_FILE)
+    return _Films(
+        train_set=train_set,
+        val_set=val_set,
+        own=own,
+        start=start,
+        fingerprint=fingerprint([*train_examples, *val_examples]),
+    )
+
+
+def _describe_run(request: _Request, films: _Films, processes: Processes) -> dict[str, Any]:
+    import torch
+
+    start = request.start_from
+    return {
+        "config": request.config.to_dict(),
+        "data": str(request.data.absolute()),
+        "extra": [str(path.absolute()) for path in request.extra],
+        "started_from": str(start.absolute()) if start else None,
+        "without": list(request.without),
+        "fingerprint": films.fingerprint,
+        "train_images": len(films.train_set.examples),
+        "val_images": len(films.val_set.examples),
+        "skipped": [*films.train_set.skipped, *films.val_set.skipped],
+        "imbalance": describe_balance(request.config),
+        "torch": torch.__version__,
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "processes": processes.count,
+    }
+
+
+def _train(request: _Request, films: _Films, processes: Processes) -> TrainState:
+    return train(
+        request.config,
+        films.train_set,
+        films.val_set,
+        request.out,
+        resume=request.resume,
+        start=films.start,
+        own=films.own,
+        processes=processes,
+        report=lambda record: say(describe_epoch(request.config, record)),
+    )
+
+
+def _check_sources(examples: Sequence[Example], without: Sequence[str]) -> None:
+    known = {example.source for example in examples}
+    for source in without:
+        if source not in known:
+            raise DataError(
+                f"No film has the source '{source}'; there are: {', '.join(sorted(known))}."
+            )
+
+
+def _read_extra(
+    extra: Sequence[Path], examples: Sequence[Example], without: Sequence[str]
+) -> tuple[Example, ...]:
+    held_out = {example.group for example in examples if example.split != "train"}
+    added: list[Example] = []
+    for folder in extra:
+        for example in select(read_data(folder), "train"):
+            if example.group in held_out:
+                raise DataError(
+                    f"{example.name} of {folder} belongs to group '{example.group}', which is "
+                    "kept for evaluation: remove it from the extra data."
+                )
+            if example.source not in without:
+                added.append(example)
+    return tuple(added)
+
+
+def _prepare_folder(out: Path, *, resume: bool) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".writable").touch()
+        (out / ".writable").unlink()
+    except OSError as error:
+        raise ReportError(f"The run folder {out} cannot be written: {error.strerror}.") from error
+    if (out / LAST_FILE).exists() and not resume:
+        raise ConfigError(
+            f"{out} already holds a training: add --resume to go on, or choose another --out."
+        )
+
+
+def _load(
+    examples: Sequence[Example],
+    size: int,
+    what: str,
+    cache: Path | None,
+    tell: Callable[[str], None],
+) -> LoadedImages:
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty() and (done % 50 == 0 or done == total):
+            end = "\n" if done == total else ""
+            sys.stderr.write(f"\rreading {what} films {done}/{total}{end}")
+
+    loaded = load_images(examples, height=size, width=size, cache=cache, progress=progress)
+    for reason in loaded.skipped:
+        tell(f"not used: {reason}")
+    return loaded
+
+
+def _measure(
+    config: TrainConfig, state: TrainState, val_set: LoadedImages, out: Path
+) -> dict[str, Any]:
+    import torch
+
+    if not (out / BEST_FILE).is_file():
+        raise DataError(f"{out} has no best weights: no epoch of the last stage was finished.")
+    network = load_run(out).network
+    logits = predict(network, val_set.pixels, size=config.input_size, device=torch.device("cpu"))
+    return {
+        "epochs_run": state.epoch,
+        "best_epoch": state.best_epoch,
+        "val": describe_val(val_set.labels, logits),
+    }
+
+
+def describe_val(labels: NDArray[np.int64], logits: NDArray[np.float32]) -> dict[str, Any]:
+    """Return what run.json says of validation logits [N, 4]."""
+    predictions = logits.argmax(axis=1)
+    return {
+        "accuracy": accuracy(labels, predictions),
+        "macro_f1": macro_f1(labels, predictions),
+        "per_class": {
+            name: vars(score)
+            for name, score in zip(CLASSES, class_scores(labels, predictions), strict=True)
+        },
+        "confusion_rows_are_truth": confusion_matrix(labels, predictions).tolist(),
+    }
+
+
+def _draw(config: TrainConfig, out: Path) -> None:
+    """Draw what there is of the history; an interrupted training has its curves too."""
+    from cxr_train.fit.curves import CURVES_FILE, draw_curves
+
+    if not (out / HISTORY_FILE).is_file():
+        return
+    history = json.loads((out / HISTORY_FILE).read_text(encoding="utf-8"))
+    last_stage = config.epochs - config.stages[-1].epochs
+    try:
+        draw_curves(history, out / CURVES_FILE, choosing_from=last_stage)
+    except ModuleNotFoundError:
+        say(f'No {CURVES_FILE}: matplotlib is missing: pip install "cxr-edge[train]"')
