@@ -45,7 +45,7 @@ def main() -> None:
 
     examples = select(read_data(options.data), "val")
     logits = np.stack([logits_of(example.path) for example in examples])
-    tenths, _ = printed_scores(logits, card.temperature)
+    tenths, _ = printed_scores(logits, card.score_rule)
     threshold = round(10 * card.operating_points.refer_tb.threshold)
     chosen: list[int] = []
     for label in range(len(CLASSES)):
@@ -66,7 +66,7 @@ def main() -> None:
                 copies[syntax] = logits_of(file)
             for name, values in copies.items():
                 both = np.stack([logits[number], values])
-                points = abs(np.diff(printed_scores(both, card.temperature)[0])[0]) / 10
+                points = abs(np.diff(printed_scores(both, card.score_rule)[0])[0]) / 10
                 gap = float(np.abs(both[0] - both[1]).max())
                 before = worst.get(name, (0.0, 0.0))
                 worst[name] = (max(before[0], float(points)), max(before[1], gap))

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOutput:
-    """What the network says of N films, classes in order of CLASSES."""
+    """What the network says of N films, K outputs: the classes in order of CLASSES, then `referral`
+    where the network has it."""
 
     logits: NDArray[np.float32]
-    """[N, 4], not calibrated."""
+    """[N, K], not calibrated; K is 4 or 5."""
     cam: NDArray[np.float32]
-    """[N, 4, h, w] class activation maps; their mean plus a bias is the logit."""
+    """[N, K, h, w] class activation maps; their mean plus a bias is the logit."""
 
 
 class Classifier:
@@ -38,7 +39,7 @@ class Classifier:
         self.sha256 = file.sha256
         self.path = file.path
         self._session = session
-        self._order = [file.card.classes.index(name) for name in CLASSES]
+        self._order = output_order(file.card)
 
     @classmethod
     def load(cls, path: Path, *, threads: int = THREADS_PER_PROCESS) -> Classifier:
@@ -80,6 +81,12 @@ class Classifier:
         return ModelOutput(logits=logits[:, self._order], cam=cam[:, self._order])
 
 
+def output_order(card: ModelCard) -> list[int]:
+    """Return the graph's outputs in order of CLASSES, the referral logit, if any, last."""
+    order = [card.classes.index(name) for name in CLASSES]
+    return order + list(range(len(order), len(card.self_test.logits[0])))
+
+
 def _open_session(data: bytes, path: Path, threads: int) -> InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -106,6 +113,8 @@ def _check_graph(session: InferenceSession, card: ModelCard, path: Path) -> None
     inputs = {node.name: node for node in session.get_inputs()}
     outputs = {node.name: node for node in session.get_outputs()}
     image, logits, cam = inputs.get("image"), outputs.get("logits"), outputs.get("cam")
+    # The card holds one row for each output, and five only beside a `referral` block.
+    count = len(card.self_test.logits[0])
     fits = (
         len(inputs) == 1
         and image is not None
@@ -115,9 +124,9 @@ def _check_graph(session: InferenceSession, card: ModelCard, path: Path) -> None
         and logits is not None
         and cam is not None
         and logits.type == cam.type == "tensor(float)"
-        and logits.shape[1:] == [len(CLASSES)]
+        and logits.shape[1:] == [count]
         and len(cam.shape) == 4
-        and cam.shape[1] == len(CLASSES)
+        and cam.shape[1] == count
         # torch's exporter may fix the batch of its example (pytorch #157621).
         and not isinstance(logits.shape[0], int)
         and not isinstance(cam.shape[0], int)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.errors import ModelError
-from edge_infer.model.model_card import CLASSES, ModelCard
+from edge_infer.model.model_card import CLASSES, ModelCard, Referral, ScoreRule
 
 UNITS = 10_000
 """A printed probability is a whole number of these parts."""
+LEAST_PROBABILITY = 1e-6
+"""Of the terms of a referral score: below it, and above 1 minus it, a probability counts as it."""
 _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 # Of equal printed probabilities the class that must not wait wins.
 _URGENCY = ("tuberculosis", "covid19", "pneumonia", "normal")
@@ -47,41 +50,92 @@ class Finding:
 
 
 def to_finding(logits: NDArray[np.float32], card: ModelCard) -> Finding:
-    """Turn logits [4], in order of CLASSES, into what is printed; ModelError when not finite."""
-    units = printed_units(np.asarray(logits)[None], card.temperature)[0]
-    tb, abnormal = _tenths(units[_TB]), _tenths(UNITS - units[_NORMAL])
+    """Turn logits [K] of one film into what is printed; ModelError when not finite.
+
+    K is 4, in order of CLASSES, or 5 with the referral logit.
+    """
+    films = np.asarray(logits)[None]
+    units = printed_units(films, card.temperature)[0]
+    tb, abnormal = (int(tenths[0]) for tenths in printed_scores(films, card.score_rule))
     best = max(_URGENCY, key=lambda name: units[CLASSES.index(name)])
     return Finding(
         units=tuple(int(unit) for unit in units),
-        tb_tenths=int(tb),
-        abnormal_tenths=int(abnormal),
+        tb_tenths=tb,
+        abnormal_tenths=abnormal,
         prediction=best,
     )
 
 
 def printed_scores(
-    logits: NDArray[np.float32], temperature: float
+    logits: NDArray[np.float32], rule: ScoreRule
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return TB and abnormal scores [N] in tenths of a point, exactly as `to_finding` prints."""
-    units = printed_units(logits, temperature)
-    return _tenths(units[:, _TB]), _tenths(UNITS - units[:, _NORMAL])
+    """Return TB and abnormal scores [N] in tenths of a point, as `to_finding` prints them.
+
+    `logits` [N, K]. The one place where they are made: what is chosen or measured on scores, is
+    on these.
+    """
+    units = printed_units(logits, rule.temperature)
+    abnormal = _tenths(UNITS - units[:, _NORMAL])
+    if rule.referral is None or rule.referral.is_probability:
+        return _tenths(units[:, _TB]), abnormal
+    points = 1000 / (1 + np.exp(-referral_values(logits, rule.temperature, rule.referral)))
+    # Rounded first, as remainders are: exp() and log() may differ in the last digit.
+    return np.rint(np.round(points, 6)).astype(np.int64), abnormal
+
+
+def referral_values(
+    logits: NDArray[np.float32], temperature: float, referral: Referral
+) -> NDArray[np.float64]:
+    """Return z [N], of which the TB score is 100 / (1 + exp(-z)); see `Referral`.
+
+    `logits` [N, K], K = 5 where the referral logit has a weight.
+    """
+    scaled = _rounded(logits) / temperature
+    classes = scaled[:, : len(CLASSES)]
+    z = np.full(len(classes), referral.offset, dtype=np.float64)
+    if referral.head:
+        z += referral.head * _rounded(logits)[:, len(CLASSES)]
+    z += referral.tuberculosis * _log_odds(classes, _TB)
+    z -= referral.abnormal * _log_odds(classes, _NORMAL)
+    # Far beyond what a score shows; exp() of more would overflow.
+    return np.asarray(z.clip(-100, 100))
+
+
+def _log_odds(scaled: NDArray[np.float64], index: int) -> NDArray[np.float64]:
+    """Return logit(p) [N] of one class, p within LEAST_PROBABILITY of 0 and 1 cut there.
+
+    From logits [N, 4] over the temperature, not from p, of which little is left near 1.
+    """
+    others = np.delete(scaled, index, axis=1)
+    largest = others.max(axis=1)
+    below = largest + np.log(np.exp(others - largest[:, None]).sum(axis=1))
+    bound = log((1 - LEAST_PROBABILITY) / LEAST_PROBABILITY)
+    return np.asarray((scaled[:, index] - below).clip(-bound, bound))
+
+
+def _rounded(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    rounded = np.asarray(np.round(np.asarray(logits, dtype=np.float64), 4), dtype=np.float64)
+    if not np.isfinite(rounded).all():
+        raise ModelError("The model gave a score that is not a number: copy the model file again.")
+    return rounded
 
 
 def calibrated_probabilities(
     logits: NDArray[np.float32], temperature: float
 ) -> NDArray[np.float64]:
-    """Return softmax(logits / temperature) [N, 4] in float64 of logits rounded to 1e-4."""
-    rounded = np.round(np.asarray(logits, dtype=np.float64), 4) / temperature
-    if not np.isfinite(rounded).all():
-        raise ModelError("The model gave a score that is not a number: copy the model file again.")
-    powers = np.exp(rounded - rounded.max(axis=1, keepdims=True))
+    """Return softmax(logits / temperature) [N, 4] in float64 of logits rounded to 1e-4.
+
+    `logits` [N, K]: what follows the four classes is no part of it.
+    """
+    scaled = _rounded(logits)[:, : len(CLASSES)] / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def printed_units(logits: NDArray[np.float32], temperature: float) -> NDArray[np.int64]:
     """Return printed probabilities [N, 4] in ten-thousandths that sum to 10,000.
 
-    The largest remainders round up. `logits` [N, 4]; ModelError when one is not finite.
+    The largest remainders round up. `logits` [N, K]; ModelError when one is not finite.
     """
     scaled = calibrated_probabilities(logits, temperature) * UNITS
     units = np.floor(scaled).astype(np.int64)

@@ -1,8 +1,9 @@
-"""Where in the film a class's score comes from, drawn over the thumbnail; no second pass.
+"""Where in the film a score comes from, drawn over the thumbnail; no second pass.
 
-The logit of a class is the mean of its class activation map plus a bias, so the map says exactly
-how much each of its (7 x 7) places adds. It says nothing about what is there: a network that looks
-at a marker or a border shows that too, which is what the picture is for.
+The logit of a class, and the referral logit of a network that has one, is the mean of its class
+activation map plus a bias, so the map says exactly how much each of its (7 x 7) places adds. It
+says nothing about what is there: a network that looks at a marker or a border shows that too, which
+is what the picture is for.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.model.findings import Finding
-from edge_infer.model.model_card import CLASSES
+from edge_infer.model.model_card import CLASSES, REFERRAL, Referral
 
+MAPS: Final = (*CLASSES, REFERRAL)
+"""What maps there are, in order of the network's outputs; not every network has the last."""
 _WEAK: Final = np.array((60, 190, 255), np.float32)
 _STRONG: Final = np.array((30, 40, 225), np.float32)
 """Amber and red, in OpenCV's order blue, green, red: told apart by brightness alone too."""
@@ -24,39 +27,40 @@ _MOST_OPAQUE = 0.62
 _JPEG_QUALITY = 80
 
 
-def heat_class(finding: Finding, *, is_referred: bool) -> str:
-    """Name the class whose map is shown.
+def heat_class(finding: Finding, *, is_referred: bool, referral: Referral | None = None) -> str:
+    """Name the map that is shown, one of MAPS.
 
-    Tuberculosis for a film that is referred for it, otherwise the likeliest class but normal (of
-    equal ones the first in CLASSES): a map of `normal` would mark what is unremarkable.
+    For a film that is referred the one that the card's `referral` names, without that tuberculosis;
+    otherwise the likeliest class but normal (of equal ones the first in CLASSES): a map of `normal`
+    would mark what is unremarkable.
     """
     if is_referred:
-        return "tuberculosis"
+        return referral.map if referral is not None else "tuberculosis"
     units = dict(zip(CLASSES, finding.units, strict=True))
     del units["normal"]
     return max(units, key=lambda name: units[name])
 
 
-def spread_heat(cam: NDArray[np.float32], class_name: str) -> NDArray[np.float32]:
-    """Return [h, w], 0..1: where the map of this class is positive, over its largest place.
+def spread_heat(cam: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """Return [h, w], 0..1: where the map of this name is positive, over its largest place.
 
-    `cam` is [4, h, w] in order of CLASSES. All zero where no place adds to the score.
+    `cam` is [K, h, w] in order of MAPS. All zero where no place adds to the score.
     """
-    positive = np.maximum(cam[CLASSES.index(class_name)], 0)
+    positive = np.maximum(cam[MAPS.index(name)], 0)
     largest = float(positive.max())
     if not np.isfinite(largest) or largest <= 0:
         return np.zeros(positive.shape, np.float32)
     return np.asarray(positive / largest, dtype=np.float32)
 
 
-def draw_heat(thumbnail: bytes, cam: NDArray[np.float32], class_name: str) -> bytes:
-    """Return the thumbnail with the map of one class over it, as JPEG of the same size.
+def draw_heat(thumbnail: bytes, cam: NDArray[np.float32], name: str) -> bytes:
+    """Return the thumbnail with the map of one output over it, as JPEG of the same size.
 
-    `thumbnail` is a JPEG of the whole film, `cam` [4, h, w] covers the whole film too, whatever the
+    `thumbnail` is a JPEG of the whole film, `cam` [K, h, w] covers the whole film too, whatever the
     proportions. Colours are relative to the film's own strongest place. Empty where there is no
     thumbnail, or where no place of the film adds to the score.
     """
-    heat = spread_heat(cam, class_name)
+    heat = spread_heat(cam, name)
     if not thumbnail or not heat.any():
         return b""
     import cv2

@@ -13,9 +13,12 @@ from edge_infer.model.card_json import from_plain, to_plain
 
 CLASSES = ("normal", "pneumonia", "covid19", "tuberculosis")
 CARD_KEY = "cxr.model_card"
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 1
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 2
+REFERRAL = "referral"
+"""The output that follows those of CLASSES in networks that have it: one logit, one map."""
 HISTOGRAM_BINS = 200
 _LARGEST_CARD = 1 << 20
+_LARGEST_WEIGHT = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +146,48 @@ class SelfTest:
 
     formula: str
     logits: tuple[tuple[float, ...], ...]
-    """[k][4] in order of `classes`."""
+    """[k][4] in order of `classes`, then the referral logit where there is one."""
     tolerance: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Referral:
+    """What the TB score is made of, where it is not the calibrated probability of tuberculosis.
+
+    It is 100 / (1 + exp(-z)), z = head * r + tuberculosis * logit(p_tuberculosis)
+    + abnormal * logit(1 - p_normal) + offset, where r is the referral logit. No weight is negative:
+    more of any term never lowers the score.
+    """
+
+    statement: str
+    """In words: what the score is, and on which films the weights were chosen."""
+    head: float
+    """Weight of the graph's fifth output; 0 where it has four."""
+    tuberculosis: float
+    abnormal: float
+    offset: float
+    map: str = "tuberculosis"
+    """Whose class activation map is shown of a referred film: `tuberculosis` or `referral`."""
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether the score is what it is without this block."""
+        weights = (self.head, self.tuberculosis, self.abnormal, self.offset)
+        return weights == (0, 1, 0, 0)
+
+    @property
+    def uses_output(self) -> bool:
+        """Whether score or map need the graph's fifth output."""
+        return self.head > 0 or self.map == REFERRAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRule:
+    """How logits become the printed scores."""
+
+    temperature: float
+    referral: Referral | None = None
+    """None: the TB score is 100 times the calibrated probability of tuberculosis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +221,13 @@ class ModelCard:
     """Reserved for an out-of-distribution gate."""
     uncertain: UncertainBand | None = None
     """Which films the model cannot decide; None: no film is called uncertain."""
+    referral: Referral | None = None
+    """What the TB score is made of; None: it is 100 times p_tuberculosis."""
+
+    @property
+    def score_rule(self) -> ScoreRule:
+        """How this model's logits become scores."""
+        return ScoreRule(temperature=self.temperature, referral=self.referral)
 
     def to_json(self) -> str:
         """Return the card as readable ASCII JSON with sorted keys."""
@@ -221,8 +271,9 @@ def _check_values(card: ModelCard) -> None:
         (all(_is_threshold(point.threshold) for point in points), "operating_points"),
         (_are_histograms(card.histograms), "histograms"),
         (card.uncertain is None or _is_band(card.uncertain), "uncertain"),
+        (card.referral is None or _is_referral(card.referral), "referral"),
         (card.min_age_years >= 0, "min_age_years"),
-        (all(len(row) == len(CLASSES) for row in card.self_test.logits), "self_test.logits"),
+        (_are_self_test_logits(card), "self_test.logits"),
         (bool(card.self_test.logits) and card.self_test.tolerance > 0, "self_test"),
     ]
     for holds, key in rules:
@@ -241,6 +292,26 @@ def _is_band(band: UncertainBand) -> bool:
     return sorted(one.class_name for one in band.classes) == sorted(CLASSES) and all(
         0 <= one.threshold_units <= 10_000 for one in band.classes
     )
+
+
+def _is_referral(referral: Referral) -> bool:
+    """Whether the weights, of which a large one could overflow, make a score that rises."""
+    weights = (referral.head, referral.tuberculosis, referral.abnormal)
+    return (
+        all(0 <= weight <= _LARGEST_WEIGHT for weight in weights)
+        and any(weights)
+        and abs(referral.offset) <= _LARGEST_WEIGHT
+        and referral.map in ("tuberculosis", REFERRAL)
+    )
+
+
+def _are_self_test_logits(card: ModelCard) -> bool:
+    """Whether all rows have as many logits as this card's graph may have outputs."""
+    widths = {len(row) for row in card.self_test.logits}
+    if card.referral is None:
+        return widths <= {len(CLASSES)}
+    fewest = len(CLASSES) + card.referral.uses_output
+    return len(widths) <= 1 and all(fewest <= width <= len(CLASSES) + 1 for width in widths)
 
 
 def _are_histograms(histograms: tuple[ScoreHistogram, ...]) -> bool:

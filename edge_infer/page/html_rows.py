@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import PurePosixPath
 
+from edge_infer.model.model_card import REFERRAL
 from edge_infer.page.pictures import PICTURES_FOLDER, picture_name
 from edge_infer.page.studies import RankedFilm, Study
 from edge_infer.page.words import KEYS, PageWords
@@ -73,7 +74,7 @@ def _picture(film: RankedFilm, day: ScreenedDay, words: PageWords) -> str:
     thumbnail = _image(bytes(row.thumbnail), alt)
     if not row.heat:
         return f'<span class="look">{thumbnail}</span>'
-    name = words.classes[row.heat_class]
+    name = words.small_score if row.heat_class == REFERRAL else words.classes[row.heat_class]
     link = ""
     if day.has_pictures and (file_name := picture_name(row)):
         link = f' <a href="{PICTURES_FOLDER}/{file_name}">{words.picture_file}</a>'

@@ -41,9 +41,9 @@ class ScoredFilm:
     """What the network said of one film; decisions are not kept, they follow the thresholds."""
 
     logits: NDArray[np.float32] = field(repr=False)
-    """[4], in order of CLASSES."""
+    """[K]: the classes in order of CLASSES, then the referral logit where there is one."""
     cam: NDArray[np.float32] | None = field(default=None, repr=False)
-    """[4, h, w], in order of CLASSES; None where the store of an earlier version has none."""
+    """[K, h, w], in the same order; None where the store of an earlier version has none."""
     thumbnail: bytes = field(repr=False)
     study: StudyInfo
 

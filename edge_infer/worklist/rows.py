@@ -80,7 +80,7 @@ class WorklistRow:
     """The thumbnail with the class activation map over it, JPEG of the same size; empty where no
     place of the film adds to the score."""
     heat_class: str = ""
-    """The class whose map `heat` shows."""
+    """Whose map `heat` shows: a class, or `referral`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +134,14 @@ def screened_row(
     thumbnail: bytes,
     cam: NDArray[np.float32] | None = None,
 ) -> WorklistRow:
-    """Return the row of a film that the model saw; `cam` [4, h, w] is drawn over its thumbnail."""
+    """Return the row of a film that the model saw; `cam` [K, h, w] is drawn over its thumbnail."""
     decision = decide(finding, card)
     heat, shown_class = b"", ""
     if cam is not None:
         from edge_infer.model.heatmap import draw_heat, heat_class
 
-        shown_class = heat_class(finding, is_referred=decision is Decision.REFER_TB)
+        is_referred = decision is Decision.REFER_TB
+        shown_class = heat_class(finding, is_referred=is_referred, referral=card.referral)
         heat = draw_heat(thumbnail, cam, shown_class)
     return WorklistRow(
         path=path,

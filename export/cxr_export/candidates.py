@@ -22,6 +22,7 @@ from cxr_export.quantize import (
     run_logits,
 )
 from cxr_train.data.dataset import LoadedImages
+from edge_infer.model.model_card import Referral
 
 MOST_EXEMPT = 3
 
@@ -59,14 +60,16 @@ def best_candidate(
     calibration: LoadedImages,
     val: LoadedImages,
     fp32_logits: NDArray[np.float32],
+    referral: Referral | None = None,
 ) -> Candidate:
     """Return the first candidate that passes, else the one that agrees most often with fp32.
 
     `prepared` is the fp32 graph ready to quantize; `calibration` sets ranges, `val` judges;
-    `fp32_logits` [N, 4] are of the `val` films. Models are written into `work`.
+    `fp32_logits` [N, K] are of the `val` films, of which `referral` makes the TB score. Models are
+    written into `work`.
     """
     tried: list[Candidate] = []
-    for candidate in _candidates(prepared, work, calibration, val, fp32_logits):
+    for candidate in _candidates(prepared, work, calibration, val, fp32_logits, referral):
         _say(
             f"{candidate.method.value}, {len(candidate.exempt)} exempt: same class "
             f"{candidate.parity.class_agreement:.4f}, largest logit difference "
@@ -98,6 +101,7 @@ def _candidates(
     calibration: LoadedImages,
     val: LoadedImages,
     fp32_logits: NDArray[np.float32],
+    referral: Referral | None,
 ) -> Iterator[Candidate]:
     pixels = np.array(calibration.pixels)
 
@@ -111,7 +115,7 @@ def _candidates(
             exempt=exempt,
             count=count_convolutions(model, work),
             logits=logits,
-            parity=check_int8(fp32_logits, logits, val.examples),
+            parity=check_int8(fp32_logits, logits, val.examples, referral),
         )
 
     best: Candidate | None = None

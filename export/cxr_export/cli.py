@@ -40,6 +40,20 @@ def export(
     sensitivity: Annotated[
         float, typer.Option(help="What both thresholds are chosen for on validation films.")
     ] = 0.95,
+    referral_score: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights a,b,c,d of the TB score, instead of the recipe's referral_score: "
+            "z = a r + b logit(p_tb) + c logit(1 - p_normal) + d."
+        ),
+    ] = None,
+    referral_map: Annotated[
+        str,
+        typer.Option(help="Map shown of a referred film with --referral-score: or referral."),
+    ] = "tuberculosis",
+    referral_chosen_on: Annotated[
+        str, typer.Option(help="On which films --referral-score was chosen, for the card.")
+    ] = "",
     cache: Annotated[
         Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
     ] = None,
@@ -48,7 +62,15 @@ def export(
     try:
         # Inside the try: importing torch takes seconds, in which Control-C comes too.
         from cxr_export.export_run import export_run
+        from cxr_train.figures.referral import make_referral, parse_weights
 
+        referral = None
+        if referral_score is not None:
+            referral = make_referral(
+                parse_weights(referral_score),
+                shown_map=referral_map,
+                chosen_on=referral_chosen_on,
+            )
         export_run(
             run,
             out,
@@ -58,6 +80,7 @@ def export(
             name=name,
             version=model_version,
             target_sensitivity=sensitivity,
+            referral=referral,
         )
     except KeyboardInterrupt:
         typer.echo(f"\nInterrupted: {out} was not finished.", err=True)

@@ -29,6 +29,8 @@ from edge_infer.model.model_card import (
     InputSpec,
     ModelCard,
     Quantization,
+    Referral,
+    ScoreRule,
     SelfTest,
 )
 from edge_infer.model.model_file import hash_without_card, with_card
@@ -56,10 +58,12 @@ def make_card(
     self_test_logits: NDArray[np.float32],
     model_sha256: str,
     target_sensitivity: float,
+    referral: Referral | None = None,
 ) -> ModelCard:
     """Fit temperature and thresholds on INT8 validation logits and collect every fact."""
     temperature = fit_temperature(val.logits, val.labels)
-    points = fit_operating_points(val, temperature, target_sensitivity=target_sensitivity)
+    rule = ScoreRule(temperature=temperature, referral=referral)
+    points = fit_operating_points(val, rule, target_sensitivity=target_sensitivity)
     return ModelCard(
         schema=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
         name=name,
@@ -72,8 +76,8 @@ def make_card(
         ),
         temperature=temperature,
         operating_points=points,
-        histograms=tuple(count_scores(val, temperature)),
-        metrics=tuple(measure_val(val, temperature, points.refer_tb.tenths)),
+        histograms=tuple(count_scores(val, rule)),
+        metrics=tuple(measure_val(val, rule, points.refer_tb.tenths)),
         data_fingerprint=str(run.facts.get("fingerprint", "")),
         data_statement=_describe_data(run, val, train_sources),
         recipe=run.recipe_text,
@@ -90,6 +94,7 @@ def make_card(
         ),
         model_sha256=model_sha256,
         uncertain=fit_uncertain_band(val, temperature),
+        referral=referral,
     )
 
 

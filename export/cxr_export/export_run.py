@@ -24,10 +24,12 @@ from cxr_train.data.dataset import LoadedImages, load_images
 from cxr_train.data.manifest import Example, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY
+from cxr_train.figures.referral import referral_of
 from cxr_train.fit.checkpoint import LoadedRun, load_run
 from cxr_train.fit.loop import predict
+from cxr_train.fit.network import CamNetwork
 from edge_infer.errors import ReportError
-from edge_infer.model.model_card import ModelCard, Quantization
+from edge_infer.model.model_card import CLASSES, ModelCard, Quantization, Referral
 from edge_infer.model.self_test import self_test_inputs
 
 
@@ -51,17 +53,21 @@ def export_run(
     name: str | None = None,
     version: str = "0.1.0",
     target_sensitivity: float = TARGET_SENSITIVITY,
+    referral: Referral | None = None,
 ) -> None:
     """Export a training run to `out`; ParityError leaves the file as `out`.rejected.
 
     `data` holds train films for the ranges and val films for gates and thresholds; None: the data
     of the run. `target_sensitivity`, above 0 and at most 1, is what both thresholds are chosen for;
-    ConfigError for another. DataError when they are not within reach or too few, ReportError when
+    ConfigError for another. `referral` is what the TB score is made of; None: what the run's recipe
+    says. DataError when they are not within reach or too few, ReportError when
     `out` cannot be written.
     """
     if not 0 < target_sensitivity <= 1:
         raise ConfigError("The target sensitivity must lie above 0 and be at most 1, like 0.95.")
     run = load_run(folder)
+    referral = referral or referral_of(run.config)
+    _check_outputs(run.network, referral)
     _check_writable(out)
     films = _load_films(run, data, cache)
     # Windows keeps a file that ONNX Runtime still maps; that must not spoil a finished export.
@@ -73,7 +79,7 @@ def export_run(
         fp32_logits = run_logits(fp32, films.val.pixels)
         fp32_gate = check_fp32(_torch_logits(run, films.val), fp32_logits)
         prepare_for_quantization(fp32, prepared)
-        best = best_candidate(prepared, work, films.calibration, films.val, fp32_logits)
+        best = best_candidate(prepared, work, films.calibration, films.val, fp32_logits, referral)
         gates = (fp32_gate, *best.parity.gates, best.conv_gate)
         print_gates(gates)
         print_change(best.parity, best.count, best.method.value, best.exempt)
@@ -88,6 +94,7 @@ def export_run(
                 name=name or run.config.name,
                 version=version,
                 target_sensitivity=target_sensitivity,
+                referral=referral,
             )
             check_runner(write_with_card(best.model, card), films.val.pixels, best.logits)
         except ParityError as error:
@@ -135,6 +142,7 @@ def _describe(
     name: str,
     version: str,
     target_sensitivity: float,
+    referral: Referral | None,
 ) -> ModelCard:
     size = run.config.input_size
     quantization = Quantization(
@@ -159,7 +167,23 @@ def _describe(
         self_test_logits=run_logits(best.model, self_test_inputs(size, size)),
         model_sha256=model_digest(best.model),
         target_sensitivity=target_sensitivity,
+        referral=referral,
     )
+
+
+def _check_outputs(network: CamNetwork, referral: Referral | None) -> None:
+    """Raise ConfigError where the network's outputs and what the score is made of do not fit."""
+    has_head = len(network.bias) > len(CLASSES)
+    if has_head and referral is None:
+        raise ConfigError(
+            "This network has a referral logit: say what the TB score is made of, by "
+            "--referral-score a,b,c,d or by referral_score in its recipe."
+        )
+    if referral is not None and referral.uses_output and not has_head:
+        raise ConfigError(
+            "This network has no referral logit: the first weight of its score must be 0, and its "
+            "map `tuberculosis`."
+        )
 
 
 def _require_passed(gates: Sequence[Gate]) -> None:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from cxr_export.errors import ParityError
 from cxr_train.data.manifest import Example
-from cxr_train.figures.calibration import fit_temperature
+from cxr_train.figures.calibration import class_logits, fit_temperature
 from cxr_train.figures.metrics import macro_f1
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
-from edge_infer.model.model_card import CLASSES
+from edge_infer.model.model_card import CLASSES, Referral, ScoreRule
 
 LARGEST_FP32_DIFFERENCE = 1e-3
 LARGEST_RUNNER_DIFFERENCE = 1e-4
@@ -66,14 +66,20 @@ def check_fp32(torch_logits: NDArray[np.float32], onnx_logits: NDArray[np.float3
 
 
 def check_int8(
-    fp32: NDArray[np.float32], int8: NDArray[np.float32], examples: tuple[Example, ...]
+    fp32: NDArray[np.float32],
+    int8: NDArray[np.float32],
+    examples: tuple[Example, ...],
+    referral: Referral | None = None,
 ) -> Parity:
-    """Compare fp32 and INT8 logits [N, 4] of the same films."""
+    """Compare fp32 and INT8 logits [N, K] of the same films.
+
+    `referral` is what the TB score is made of; None: p_tuberculosis.
+    """
     labels = np.array([example.label for example in examples])
-    before, after = fp32.argmax(axis=1), int8.argmax(axis=1)
+    before, after = (class_logits(logits).argmax(axis=1) for logits in (fp32, int8))
     agreement = float((before == after).mean())
     f1_before, f1_after = macro_f1(labels, before), macro_f1(labels, after)
-    missed_before, missed_after = _tb_missed(fp32, int8, examples)
+    missed_before, missed_after = _tb_missed(fp32, int8, examples, referral)
     gates = (
         Gate(
             name="INT8 against fp32, same class",
@@ -111,7 +117,7 @@ def check_runner(
 ) -> None:
     """Raise ParityError unless the clinic's code gives the logits the card was fitted on.
 
-    `pixels` [N, 1, H, W] and their `logits` [N, 4] as the exporter computed them.
+    `pixels` [N, 1, H, W] and their `logits` [N, K] as the exporter computed them.
     """
     parts = [
         classifier.run(np.array(pixels[start : start + 8])).logits
@@ -125,14 +131,17 @@ def check_runner(
 
 
 def _tb_missed(
-    fp32: NDArray[np.float32], int8: NDArray[np.float32], examples: tuple[Example, ...]
+    fp32: NDArray[np.float32],
+    int8: NDArray[np.float32],
+    examples: tuple[Example, ...],
+    referral: Referral | None,
 ) -> tuple[int, int]:
     """Count TB films below the threshold that fp32 logits would have been given."""
     labels = np.array([example.label for example in examples])
     adults = is_adult([example.source for example in examples])
-    temperature = fit_temperature(fp32, labels)
-    before, _ = printed_scores(fp32, temperature)
-    after, _ = printed_scores(int8, temperature)
+    rule = ScoreRule(temperature=fit_temperature(fp32, labels), referral=referral)
+    before, _ = printed_scores(fp32, rule)
+    after, _ = printed_scores(int8, rule)
     is_tb = labels == _TB
     point = choose_operating_point(
         before[adults],

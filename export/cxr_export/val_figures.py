@@ -26,6 +26,7 @@ from edge_infer.model.model_card import (
     Metric,
     OperatingPoints,
     ScoreHistogram,
+    ScoreRule,
     UncertainBand,
 )
 
@@ -58,9 +59,9 @@ class Labelled:
         return Labelled(examples=kept, logits=self.logits[chosen])
 
 
-def measure_val(val: Labelled, temperature: float, tb_threshold: int) -> Iterator[Metric]:
+def measure_val(val: Labelled, rule: ScoreRule, tb_threshold: int) -> Iterator[Metric]:
     """Measure every figure with its 95 % interval per input type."""
-    scored = Scored(logits=val.logits, temperature=temperature, tb_threshold=tb_threshold)
+    scored = Scored(logits=val.logits, rule=rule, tb_threshold=tb_threshold)
     for films in by_input_type("val", val.examples, (scored,)):
         yield from measure(films)
 
@@ -73,11 +74,11 @@ def check_thresholds_possible(examples: Sequence[Example]) -> None:
 
 
 def fit_operating_points(
-    val: Labelled, temperature: float, *, target_sensitivity: float = TARGET_SENSITIVITY
+    val: Labelled, rule: ScoreRule, *, target_sensitivity: float = TARGET_SENSITIVITY
 ) -> OperatingPoints:
     """Choose both thresholds on the printed scores of films of adult sources."""
     adults = val.only(is_adult([example.source for example in val.examples]))
-    tb, abnormal = printed_scores(adults.logits, temperature)
+    tb, abnormal = printed_scores(adults.logits, rule)
     return OperatingPoints(
         refer_tb=choose_operating_point(
             tb,
@@ -117,9 +118,9 @@ def _adult_labels(examples: Sequence[Example]) -> NDArray[np.int64]:
     return np.array([example.label for example in examples], dtype=np.int64)[adult]
 
 
-def count_scores(val: Labelled, temperature: float) -> Iterator[ScoreHistogram]:
+def count_scores(val: Labelled, rule: ScoreRule) -> Iterator[ScoreHistogram]:
     """Count the films of each class over the bins of both scores."""
-    tb, abnormal = printed_scores(val.logits, temperature)
+    tb, abnormal = printed_scores(val.logits, rule)
     for index, name in enumerate(CLASSES):
         chosen = val.labels == index
         yield ScoreHistogram(

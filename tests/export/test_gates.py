@@ -13,7 +13,10 @@ from cxr_export.parity import check_fp32, check_int8
 from cxr_export.val_figures import Labelled, fit_operating_points, measure_val
 from cxr_train.errors import DataError
 from edge_infer.model.classifier import Classifier
+from edge_infer.model.model_card import ScoreRule
 from tests.train.tiny_films import film, write_film
+
+RULE = ScoreRule(temperature=1.0)
 
 
 def test_gates_by_hand() -> None:
@@ -60,7 +63,7 @@ def test_figures_stand_per_input_type(tmp_path: Path) -> None:
         replace(film(k % 4, str(k), "here"), path=dicom if k < 60 else raster) for k in range(100)
     )
     logits = np.eye(4, dtype=np.float32)[[example.label for example in examples]] * 4
-    rows = list(measure_val(Labelled(examples=examples, logits=logits), 1.0, 500))
+    rows = list(measure_val(Labelled(examples=examples, logits=logits), RULE, 500))
     sizes = {(row.input_type, row.source): row.n for row in rows if row.name == "accuracy"}
     assert sizes == {
         ("dicom", "all"): 60,
@@ -79,7 +82,7 @@ def test_thresholds_reach_the_sensitivity_asked_for() -> None:
     )
     reached = []
     for target in (0.5, 0.95, 1.0):
-        point = fit_operating_points(val, 1.0, target_sensitivity=target).refer_tb
+        point = fit_operating_points(val, RULE, target_sensitivity=target).refer_tb
         assert point.target_sensitivity == target
         assert target <= point.sensitivity.value < target + 0.05
         reached.append((point.threshold, -point.specificity.value))

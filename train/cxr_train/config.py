@@ -78,6 +78,12 @@ class TrainConfig:
     compile: str = "auto"
     """auto, on or off: torch.compile for the training steps; auto is on where it can pay."""
     seed: int = 0
+    referral_score: tuple[float, ...] = ()
+    """Weights a, b, c, d of the TB score (`cxr_train.figures.referral`); none: p_tuberculosis."""
+    referral_map: str = "tuberculosis"
+    """Whose map is shown of a referred film, where referral_score is given; or `referral`."""
+    referral_chosen_on: str = ""
+    """In words for the card: on which films those weights were chosen."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -102,6 +108,7 @@ class TrainConfig:
             (self.precision not in ("auto", "fp32", "bf16"), "precision: auto, fp32 or bf16"),
             (self.compile not in ("auto", "on", "off"), "compile: auto, on or off"),
             (self.seed < 0, "seed: 0 or more"),
+            (len(self.referral_score) not in (0, 4), "referral_score: four numbers"),
         ]
         for wrong, rule in problems:
             if wrong:
@@ -155,6 +162,8 @@ def _check_type(key: str, value: Any, default: Any) -> Any:
         return kind(value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        return tuple(_check_type(key, item, 0.0) for item in value)
     if type(value) is not type(default):
         raise ConfigError(f"'{key}' is {value!r}; it must be of type {type(default).__name__}.")
     return value

@@ -23,7 +23,7 @@ def test_transcoded_copies_of_a_film_agree(film: str) -> None:
     card = classifier.card
     images = np.stack([model_input(path, card.input.height, card.input.width) for path in copies])
     logits = classifier.run(images).logits
-    tenths, _ = printed_scores(logits, card.temperature)
+    tenths, _ = printed_scores(logits, card.score_rule)
     assert np.ptp(tenths) <= 20, dict(zip([p.name for p in copies], tenths, strict=True))
     assert np.ptp(logits, axis=0).max() <= 0.25
 

@@ -2,10 +2,13 @@
 
 Run by hand after a change of the card's schema: python -m tests.edge.model.make_tiny_onnx
 Its one 8x8 convolution looks at brightness, so that brighter films score higher for tuberculosis.
+Tests write its sibling with a referral logit, which rises with what is bright in the middle rows of
+each place, by `write_referral_model`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ from edge_infer.model.model_card import (
     OperatingPoint,
     OperatingPoints,
     Quantization,
+    Referral,
     ScoreHistogram,
     SelfTest,
 )
@@ -34,18 +38,33 @@ TINY = Path(__file__).with_name("tiny.onnx")
 SIDE = 64
 
 
-def make_graph() -> bytes:
-    """Return the model without a card."""
+REFERRAL = Referral(
+    statement="Made up for tests.",
+    head=0.5,
+    tuberculosis=0.25,
+    abnormal=0.75,
+    offset=-0.5,
+    map="referral",
+)
+
+
+def make_graph(*, with_referral: bool = False) -> bytes:
+    """Return the model without a card, with four outputs or five."""
     random = np.random.default_rng(7)
     weight = random.normal(0, 0.02, (4, 1, 8, 8)).astype(np.float32)
     weight[3] += 0.03
     weight[0] -= 0.02
+    bias = np.array([0.5, 0.0, -0.25, -0.5], dtype=np.float32)
+    if with_referral:
+        middle = np.zeros((1, 1, 8, 8), np.float32)
+        middle[:, :, 2:6] = 0.03
+        weight, bias = np.concatenate([weight, middle]), np.append(bias, np.float32(0.25))
     constants = {
         "mean": np.float32(138),
         "std": np.float32(76),
         "weight": weight,
         "axes": np.array([2, 3], dtype=np.int64),
-        "bias": np.array([0.5, 0.0, -0.25, -0.5], dtype=np.float32),
+        "bias": bias,
     }
     nodes = [
         helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
@@ -60,8 +79,8 @@ def make_graph() -> bytes:
         "tiny",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 1, SIDE, SIDE])],
         [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 4]),
-            helper.make_tensor_value_info("cam", TensorProto.FLOAT, ["N", 4, 8, 8]),
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(bias)]),
+            helper.make_tensor_value_info("cam", TensorProto.FLOAT, ["N", len(bias), 8, 8]),
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
@@ -69,6 +88,14 @@ def make_graph() -> bytes:
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
     return data
+
+
+def write_referral_model(path: Path, referral: Referral | None = REFERRAL) -> Path:
+    """Write the model with five outputs and a card that says so, and return its path."""
+    graph = make_graph(with_referral=True)
+    card = replace(make_card(graph), schema="1.2", referral=referral)
+    path.write_bytes(with_card(graph, card.to_json()))
+    return path
 
 
 def make_card(data: bytes) -> ModelCard:

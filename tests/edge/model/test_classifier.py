@@ -14,6 +14,7 @@ from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_file import hash_without_card, load_model_file, with_card
 from edge_infer.model.self_test import run_self_test, self_test_inputs
+from tests.edge.model.make_tiny_onnx import write_referral_model
 
 TINY = Path(__file__).with_name("tiny.onnx")
 
@@ -29,6 +30,34 @@ def test_any_batch_runs_and_logits_are_the_mean_of_cam_plus_bias(count: int) -> 
     assert output.cam.shape == (count, 4, 8, 8)
     bias = np.array([0.5, 0.0, -0.25, -0.5])
     np.testing.assert_allclose(output.logits, output.cam.mean(axis=(2, 3)) + bias, atol=1e-5)
+
+
+def test_a_referral_logit_comes_last_whatever_the_order_of_classes(tmp_path: Path) -> None:
+    path = write_referral_model(tmp_path / "five.onnx")
+    classifier = Classifier.load(path)
+    assert run_self_test(classifier).ok
+    straight = classifier.run(films())
+    assert straight.logits.shape == (3, 5) and straight.cam.shape == (3, 5, 8, 8)
+    np.testing.assert_array_equal(straight.logits[:, :4], Classifier.load(TINY).run(films()).logits)
+    card = classifier.card
+    turned = replace(card, classes=card.classes[::-1])
+    path.write_bytes(with_card(path.read_bytes(), turned.to_json()))
+    other = Classifier.load(path).run(films())
+    order = [3, 2, 1, 0, 4]
+    np.testing.assert_array_equal(other.logits, straight.logits[:, order])
+    np.testing.assert_array_equal(other.cam, straight.cam[:, order])
+
+
+def test_a_graph_and_a_card_of_other_outputs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"'self_test\.logits' is impossible"):
+        Classifier.load(write_referral_model(tmp_path / "bare.onnx", referral=None))
+    five, four = load_model_file(write_referral_model(tmp_path / "5.onnx")), load_model_file(TINY)
+    for graph, other in ((four, five), (five, four)):
+        card = replace(other.card, model_sha256=graph.card.model_sha256)
+        mixed = tmp_path / "mixed.onnx"
+        mixed.write_bytes(with_card(graph.data, card.to_json()))
+        with pytest.raises(ModelError, match="does not fit its card"):
+            Classifier.load(mixed)
 
 
 def test_outputs_come_in_the_order_of_classes(tmp_path: Path) -> None:

@@ -12,11 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_infer.errors import ModelError
-from edge_infer.model.findings import calibrated_probabilities, printed_scores, to_finding
-from edge_infer.model.model_card import CLASSES
+from edge_infer.model.findings import (
+    LEAST_PROBABILITY,
+    calibrated_probabilities,
+    printed_scores,
+    to_finding,
+)
+from edge_infer.model.model_card import CLASSES, Referral, ScoreRule
 from edge_infer.model.model_file import load_model_file
 
 CARD = replace(load_model_file(Path(__file__).with_name("tiny.onnx")).card, temperature=1.0)
+NO_REFERRAL = Referral(statement="", head=0.0, tuberculosis=1.0, abnormal=0.0, offset=0.0)
+WEIGHTS = st.floats(0, 4)
+REFERRALS = st.builds(
+    Referral,
+    statement=st.just(""),
+    head=st.floats(0.01, 4),
+    tuberculosis=WEIGHTS,
+    abnormal=WEIGHTS,
+    offset=st.floats(-4, 4),
+)
 LOGITS = st.lists(st.floats(-60, 60, width=32), min_size=4, max_size=4)
 
 
@@ -31,7 +46,7 @@ def test_units_sum_and_twins_agree(values: list[float], temperature: float) -> N
     finding = to_finding(logits, card)
     assert sum(finding.units) == 10_000 and min(finding.units) >= 0
     assert sum(finding.probabilities) == Decimal(1)
-    tb, abnormal = printed_scores(logits[None], temperature)
+    tb, abnormal = printed_scores(logits[None], card.score_rule)
     assert (int(tb[0]), int(abnormal[0])) == (finding.tb_tenths, finding.abnormal_tenths)
     exact = calibrated_probabilities(logits[None], temperature)[0] * 10_000
     assert np.abs(np.array(finding.units) - exact).max() < 1
@@ -98,3 +113,77 @@ def test_logits_that_differ_below_the_rounding_print_alike() -> None:
 def test_a_number_that_means_nothing_is_an_error(bad: float) -> None:
     with pytest.raises(ModelError, match="not a number"):
         to_finding(np.array([0, 0, 0, bad], dtype=np.float32), CARD)
+
+
+@given(LOGITS, st.floats(-30, 30, width=32), REFERRALS, st.floats(0.1, 8))
+def test_a_referral_score_is_the_formula_of_its_card(
+    values: list[float], head: float, referral: Referral, temperature: float
+) -> None:
+    card = replace(CARD, temperature=temperature, referral=referral)
+    logits = np.array([*values, head], dtype=np.float32)
+    finding = to_finding(logits, card)
+    shares = calibrated_probabilities(logits[None], temperature)[0]
+    shares = shares.clip(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    p_tb, p_normal = shares[3], shares[0]
+    z = (
+        referral.head * round(float(logits[4]), 4)
+        + referral.tuberculosis * np.log(p_tb / (1 - p_tb))
+        + referral.abnormal * np.log((1 - p_normal) / p_normal)
+        + referral.offset
+    )
+    assert abs(float(finding.tb_score) - 100 / (1 + np.exp(-z))) <= 0.051
+    # What the score is made of changes nothing else.
+    plain = to_finding(logits[:4], replace(card, referral=None))
+    assert replace(finding, tb_tenths=plain.tb_tenths) == plain
+
+
+@given(LOGITS, st.floats(-30, 30), REFERRALS, st.sampled_from([0, 3, 4]), st.floats(0, 9))
+def test_more_of_a_term_never_lowers_a_referral_score(
+    values: list[float], head: float, referral: Referral, index: int, more: float
+) -> None:
+    logits = np.array([*values, head])
+    raised = logits.copy()
+    raised[index] += more if index else -more
+    (before, after), _ = printed_scores(
+        np.stack([logits, raised]), ScoreRule(temperature=1.5, referral=referral)
+    )
+    assert after >= before
+
+
+@given(LOGITS, st.floats(0.1, 8))
+def test_a_block_with_the_weight_of_tuberculosis_alone_changes_nothing(
+    values: list[float], temperature: float
+) -> None:
+    logits = np.array(values, dtype=np.float32)
+    card = replace(CARD, temperature=temperature)
+    assert to_finding(logits, replace(card, referral=NO_REFERRAL)) == to_finding(logits, card)
+
+
+def test_a_referral_score_by_hand() -> None:
+    referral = replace(NO_REFERRAL, head=0.5, tuberculosis=0.25, abnormal=0.75, offset=-0.5)
+    logits = np.append(logits_of(0.4, 0.2, 0.2, 0.2), 1.0)
+    # 0.5 + 0.25 log(0.2 / 0.8) + 0.75 log(0.6 / 0.4) - 0.5 = -0.0425: 48.94 points.
+    assert to_finding(logits, replace(CARD, referral=referral)).tb_score == Decimal("48.9")
+    # z = 0 lies half way between no two tenths, z a hair above 500.5 tenths prints the even one.
+    tie = replace(NO_REFERRAL, head=1.0, tuberculosis=0.0)
+    logits[4] = 0.0
+    assert to_finding(logits, replace(CARD, referral=tie)).tb_score == Decimal("50.0")
+    half = replace(tie, offset=float(np.log(0.5005 / 0.4995)))
+    for nudge in (-1e-14, 0.0, 1e-14):
+        nudged = replace(half, offset=half.offset + nudge)
+        assert to_finding(logits, replace(CARD, referral=nudged)).tb_score == Decimal("50.0")
+
+
+def test_films_far_from_all_else_do_not_overflow() -> None:
+    referral = replace(NO_REFERRAL, head=100.0, tuberculosis=100.0, abnormal=100.0)
+    card = replace(CARD, referral=referral)
+    for sign, score in ((1, "100.0"), (-1, "0.0")):
+        logits = sign * np.array([-1e4, 0.0, 0.0, 1e4, 1e4])
+        assert to_finding(logits, card).tb_score == Decimal(score)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_referral_logit_that_means_nothing_is_an_error(bad: float) -> None:
+    logits = np.array([0, 0, 0, 0, bad], dtype=np.float32)
+    with pytest.raises(ModelError, match="not a number"):
+        to_finding(logits, replace(CARD, referral=replace(NO_REFERRAL, head=1.0)))

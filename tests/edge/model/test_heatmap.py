@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from edge_infer.model.findings import Finding
 from edge_infer.model.heatmap import draw_heat, heat_class, spread_heat
 from edge_infer.model.model_card import CLASSES
 from tests.edge.made_heat import grey_jpeg, maps_with, redness
+from tests.edge.model.make_tiny_onnx import REFERRAL
 
 
 def finding(*units: int) -> Finding:
@@ -29,6 +32,17 @@ def test_the_map_shown_is_the_referral_s_or_the_likeliest_disease_s(
     units: tuple[int, ...], is_referred: bool, expected: str
 ) -> None:
     assert heat_class(finding(*units), is_referred=is_referred) == expected
+
+
+def test_the_card_says_whose_map_a_referred_film_shows() -> None:
+    film = finding(9_000, 900, 50, 50)
+    assert heat_class(film, is_referred=True, referral=REFERRAL) == "referral"
+    assert heat_class(film, is_referred=False, referral=REFERRAL) == "pneumonia"
+    on_tb = replace(REFERRAL, map="tuberculosis")
+    assert heat_class(film, is_referred=True, referral=on_tb) == "tuberculosis"
+    cam = np.concatenate([maps_with(tuberculosis=(1, 1)), np.full((1, 7, 7), -1.0, np.float32)])
+    cam[4, 5, 2] = 3.0
+    assert np.argwhere(spread_heat(cam, "referral")).tolist() == [[5, 2]]
 
 
 def test_what_lowers_the_score_is_no_heat() -> None:

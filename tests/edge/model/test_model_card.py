@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_infer.errors import ModelError
-from edge_infer.model.model_card import ModelCard
+from edge_infer.model.model_card import ModelCard, Referral
 from edge_infer.model.model_file import load_model_file
+from tests.edge.model.make_tiny_onnx import REFERRAL
 
 CARD = load_model_file(Path(__file__).with_name("tiny.onnx")).card
+FIVE = tuple((*row, 0.5) for row in CARD.self_test.logits)
 Place = tuple[str | int, ...]
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(),
@@ -47,6 +49,37 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
 
 def test_round_trip() -> None:
     assert ModelCard.from_json(CARD.to_json()) == CARD
+    card = replace(CARD, referral=REFERRAL, self_test=replace(CARD.self_test, logits=FIVE))
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+@pytest.mark.parametrize(
+    ("referral", "logits", "key"),
+    [
+        (replace(REFERRAL, tuberculosis=-0.1), FIVE, "referral"),
+        (replace(REFERRAL, head=0.0, tuberculosis=0.0, abnormal=0.0), FIVE, "referral"),
+        (replace(REFERRAL, offset=101.0), FIVE, "referral"),
+        (replace(REFERRAL, map="pneumonia"), FIVE, "referral"),
+        (None, FIVE, "self_test.logits"),
+        (REFERRAL, CARD.self_test.logits, "self_test.logits"),
+        (REFERRAL, (*FIVE, FIVE[0][:4]), "self_test.logits"),
+        (replace(REFERRAL, head=0.0), CARD.self_test.logits, "self_test.logits"),
+        (REFERRAL, ((*FIVE[0], 0.0),), "self_test.logits"),
+    ],
+)
+def test_outputs_and_what_the_score_is_made_of_must_fit(
+    referral: Referral | None, logits: tuple[tuple[float, ...], ...], key: str
+) -> None:
+    card = replace(CARD, referral=referral, self_test=replace(CARD.self_test, logits=logits))
+    with pytest.raises(ModelError, match=f"'{key}' is impossible"):
+        ModelCard.from_json(card.to_json())
+
+
+def test_a_score_of_the_four_classes_needs_no_fifth_output() -> None:
+    referral = replace(REFERRAL, head=0.0, map="tuberculosis")
+    for logits in (FIVE, CARD.self_test.logits):
+        card = replace(CARD, referral=referral, self_test=replace(CARD.self_test, logits=logits))
+        assert ModelCard.from_json(card.to_json()) == card
 
 
 @settings(deadline=None)

@@ -21,11 +21,12 @@ from cxr_train.config import Augment
 from cxr_train.errors import ConfigError
 from cxr_train.evaluate.ledger import Look, append
 from cxr_train.figures.measures import Films, Scored, measure
-from edge_infer.model.model_card import Interval
+from edge_infer.model.model_card import Interval, ScoreRule
 from tests.export.small_run import run_python
 from tests.train.tiny_films import film, write_data
 
 LABELS = np.arange(200) % 4
+RULE = ScoreRule(temperature=1.0)
 EXAMPLES = tuple(film(int(label), f"patient{k // 2}") for k, label in enumerate(LABELS))
 
 
@@ -39,7 +40,7 @@ def make_films(hit_rate: float, seeds: int = 3) -> Films:
         logits = (4 * np.eye(4, dtype=np.float32)[called] + random.normal(0, 0.5, (200, 4))).astype(
             np.float32
         )
-        models.append(Scored(logits=logits, temperature=1.0, tb_threshold=400))
+        models.append(Scored(logits=logits, rule=RULE, tb_threshold=400))
     return Films(split="val", input_type="any", examples=EXAMPLES, models=tuple(models))
 
 
@@ -120,7 +121,7 @@ def test_under_no_difference_p_values_are_small_as_rarely_as_they_should_be() ->
             models = tuple(
                 Scored(
                     logits=random.normal(0, 1, (200, 4)).astype(np.float32),
-                    temperature=1.0,
+                    rule=RULE,
                     tb_threshold=400,
                 )
                 for _ in range(3)

@@ -9,7 +9,7 @@ import pytest
 
 from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL, Films, Scored, measure
 from cxr_train.figures.metrics import wilson_interval
-from edge_infer.model.model_card import Metric
+from edge_infer.model.model_card import Metric, ScoreRule
 from tests.train.tiny_films import film
 
 LABELS = [0] * 30 + [1] * 20 + [2] * 10 + [3] * 20
@@ -20,7 +20,7 @@ def make_films(*wrong: int, sources: str = "hospital", models: int = 1) -> Films
     logits = 6 * np.eye(4, dtype=np.float32)[LABELS]
     for index in wrong:
         logits[index] = (6, 0, 0, 0) if LABELS[index] else (0, 0, 0, 6)
-    one = Scored(logits=logits, temperature=1.0, tb_threshold=500)
+    one = Scored(logits=logits, rule=ScoreRule(temperature=1.0), tb_threshold=500)
     examples = tuple(film(label, f"p{k}", sources) for k, label in enumerate(LABELS))
     return Films(split="val", input_type="raster", examples=examples, models=(one,) * models)
 

@@ -149,7 +149,7 @@ def _cover(
     if band is None or not adults.any():
         return (), None
     groups = [e.group for e, adult in zip(loaded.examples, adults, strict=True) if adult]
-    logits, temperature = scored.logits[adults], model.temperature
+    logits, temperature = scored.logits[adults], model.rule.temperature
     coverage = measure_coverage(logits, loaded.labels[adults], groups, temperature, band)
     return coverage, undecided(logits, temperature, band)
 

@@ -17,10 +17,11 @@ from cxr_train.errors import DataError
 from cxr_train.figures.calibration import fit_temperature
 from cxr_train.figures.measures import Films, Scored
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
+from cxr_train.figures.referral import referral_of
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
-from edge_infer.model.model_card import CLASSES, ModelCard
+from edge_infer.model.model_card import CLASSES, ModelCard, Referral, ScoreRule
 
 _TB = CLASSES.index("tuberculosis")
 Images = NDArray[np.uint8]
@@ -29,7 +30,7 @@ Images = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model that can be asked, with the temperature and threshold its scores are read by."""
+    """A model that can be asked, with the rule and threshold its scores are read by."""
 
     name: str
     side: int
@@ -37,8 +38,8 @@ class Model:
     sha256: str
     """Of the model file, or of the checkpoint."""
     ask: Callable[[Images], NDArray[np.float32]]
-    """Return logits [N, 4] in order of CLASSES."""
-    temperature: float
+    """Return logits [N, K]: the classes in order of CLASSES, then perhaps the referral logit."""
+    rule: ScoreRule
     tb_threshold: int | None
     """In tenths of a score point."""
     card: ModelCard | None
@@ -46,9 +47,7 @@ class Model:
 
     def score(self, images: Images) -> Scored:
         """Ask about `images`."""
-        return Scored(
-            logits=self.ask(images), temperature=self.temperature, tb_threshold=self.tb_threshold
-        )
+        return Scored(logits=self.ask(images), rule=self.rule, tb_threshold=self.tb_threshold)
 
 
 def open_model(path: Path, *, cache: Path | None = None) -> Model:
@@ -76,17 +75,17 @@ def load_films(
 
 
 def fit_reading(
-    logits: NDArray[np.float32], examples: Sequence[Example]
-) -> tuple[float, int | None]:
+    logits: NDArray[np.float32], examples: Sequence[Example], referral: Referral | None = None
+) -> tuple[ScoreRule, int | None]:
     """Fit the temperature and, where adults' films suffice, the TB threshold on validation films.
 
-    The threshold is the highest with a sensitivity of 0.95 on adult sources; None when they hold
-    too few TB films.
+    `referral` is what the TB score is made of (None: p_tuberculosis). The threshold is the highest
+    with a sensitivity of 0.95 on adult sources; None when they hold too few TB films.
     """
     labels = np.array([example.label for example in examples], dtype=np.int64)
-    temperature = fit_temperature(logits, labels)
+    rule = ScoreRule(temperature=fit_temperature(logits, labels), referral=referral)
     adults = is_adult([example.source for example in examples])
-    tenths, _ = printed_scores(logits[adults], temperature)
+    tenths, _ = printed_scores(logits[adults], rule)
     try:
         point = choose_operating_point(
             tenths,
@@ -96,8 +95,8 @@ def fit_reading(
             population="validation films of adult sources",
         )
     except DataError:
-        return temperature, None
-    return temperature, point.tenths
+        return rule, None
+    return rule, point.tenths
 
 
 def by_input_type(
@@ -128,14 +127,15 @@ def open_onnx(path: Path) -> Model:
     def ask(images: Images) -> NDArray[np.float32]:
         # One film at a time, as the clinic runs it.
         rows = [classifier.run(np.array(image[None])).logits for image in images]
-        return np.concatenate(rows) if rows else np.zeros((0, len(CLASSES)), dtype=np.float32)
+        outputs = len(card.self_test.logits[0])
+        return np.concatenate(rows) if rows else np.zeros((0, outputs), dtype=np.float32)
 
     return Model(
         name=f"{card.name} {card.version} INT8",
         side=card.input.height,
         sha256=classifier.sha256,
         ask=ask,
-        temperature=card.temperature,
+        rule=card.score_rule,
         tb_threshold=card.operating_points.refer_tb.tenths,
         card=card,
     )
@@ -156,13 +156,13 @@ def read_checkpoint(folder: Path, val: LoadedImages) -> Model:
     def ask(images: Images) -> NDArray[np.float32]:
         return predict(network, images, size=side, device=device)
 
-    temperature, tb_threshold = fit_reading(ask(val.pixels), val.examples)
+    rule, tb_threshold = fit_reading(ask(val.pixels), val.examples, referral_of(run.config))
     return Model(
         name=f"{run.config.name} ({run.config.arch}, checkpoint)",
         side=side,
         sha256=hashlib.sha256((folder / BEST_FILE).read_bytes()).hexdigest(),
         ask=ask,
-        temperature=temperature,
+        rule=rule,
         tb_threshold=tb_threshold,
         card=None,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_infer.model.model_card import CLASSES
+
 _COLDEST, _HOTTEST = np.log(0.05), np.log(20.0)
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
@@ -12,10 +14,11 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 def fit_temperature(logits: NDArray[np.float32], labels: ArrayLike) -> float:
     """Return the temperature, 0.05..20 to 4 decimals, that minimises the log loss.
 
-    `logits` [N, 4], `labels` [N]. The loss is unimodal in the logarithm of the temperature:
-    golden-section search, no starting point, no randomness. ValueError for no film.
+    `logits` [N, K] begin with those of the four classes, `labels` [N]. The loss is unimodal in the
+    logarithm of the temperature: golden-section search, no starting point, no randomness.
+    ValueError for no film.
     """
-    scores, truth = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    scores, truth = class_logits(logits), np.asarray(labels)
     if len(scores) == 0:
         raise ValueError("a temperature cannot be fitted on no film")
     low, high = float(_COLDEST), float(_HOTTEST)
@@ -37,7 +40,7 @@ def fit_class_shift(logits: NDArray[np.float32], labels: ArrayLike) -> NDArray[n
     """
     from scipy.optimize import minimize
 
-    scores, truth = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    scores, truth = class_logits(logits), np.asarray(labels)
     if len(scores) == 0:
         raise ValueError("a class shift cannot be fitted on no film")
 
@@ -50,8 +53,13 @@ def fit_class_shift(logits: NDArray[np.float32], labels: ArrayLike) -> NDArray[n
     return np.asarray(np.round(shift - shift.mean(), 4))
 
 
+def class_logits(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the logits [N, 4] of the classes, without a referral logit after them."""
+    return np.asarray(logits, dtype=np.float64)[:, : len(CLASSES)]
+
+
 def log_loss(logits: NDArray[np.float64], labels: NDArray[np.int64], temperature: float) -> float:
-    """Return the mean negative log probability of the true class."""
+    """Return the mean negative log probability of the true class; `logits` [N, 4]."""
     scaled = logits / temperature
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(scaled).sum(axis=1))

@@ -29,7 +29,7 @@ from cxr_train.figures.resampling import (
     weighted_f1_values,
 )
 from edge_infer.model.findings import calibrated_probabilities, printed_scores
-from edge_infer.model.model_card import CLASSES, Interval, Metric
+from edge_infer.model.model_card import CLASSES, Interval, Metric, ScoreRule
 
 ALL = "all"
 AGAINST_NORMAL = "adults, TB against normal"
@@ -44,33 +44,30 @@ class Scored:
     """What one model says of some films."""
 
     logits: NDArray[np.float32]
-    """[N, 4] in order of CLASSES."""
-    temperature: float
+    """[N, K]: the classes in order of CLASSES, then the referral logit where there is one."""
+    rule: ScoreRule
+    """How logits become scores."""
     tb_threshold: int | None
     """The operating point in tenths of a score point; None: none was fitted."""
 
     def only(self, chosen: NDArray[np.bool_]) -> Scored:
         """Return what it says of the chosen films."""
-        return Scored(
-            logits=self.logits[chosen],
-            temperature=self.temperature,
-            tb_threshold=self.tb_threshold,
-        )
+        return replace(self, logits=self.logits[chosen])
 
     @property
     def predictions(self) -> NDArray[np.intp]:
         """[N] class indices."""
-        return np.asarray(self.logits.argmax(axis=1))
+        return np.asarray(self.logits[:, : len(CLASSES)].argmax(axis=1))
 
     @property
     def tb_tenths(self) -> NDArray[np.int64]:
         """[N] printed TB scores in tenths of a point."""
-        return printed_scores(self.logits, self.temperature)[0]
+        return printed_scores(self.logits, self.rule)[0]
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """[N, 4], calibrated."""
-        return calibrated_probabilities(self.logits, self.temperature)
+        return calibrated_probabilities(self.logits, self.rule.temperature)
 
 
 @dataclass(frozen=True, kw_only=True)
