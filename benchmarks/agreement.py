@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.made_films import write_dicom
 from cxr_train.data.manifest import read_data, select
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores

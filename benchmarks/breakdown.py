@@ -34,7 +34,7 @@ from benchmarks.stopwatch import Stopwatch
 STAGES = {
     "open, read": (
         "films.file:_open",
-        "films.radiograph:_look_at",
+        "films.read:_look_at",
         "films.dicom.file:parse_dicom",
         "films.dicom.gates:check_header",
         "films.dicom.reader:describe_study",
@@ -161,7 +161,7 @@ def measure(
 
 def time_report(line: Line, rows: Sequence[Any], count: int) -> float | str:
     """Return the milliseconds of ordering and writing `count` rows, or why it was not measured."""
-    from edge_infer.page.report import write_report
+    from edge_infer.flow.write_lists import write_lists
     from edge_infer.worklist.rows import ScreenedDay, in_order
 
     known: dict[str, Any] = {
@@ -180,7 +180,7 @@ def time_report(line: Line, rows: Sequence[Any], count: int) -> float | str:
     except TypeError as error:  # a later version's day knows more
         return f"not measured: {error}"
     with tempfile.TemporaryDirectory() as folder:
-        write_report(day, Path(folder))
+        write_lists(day, Path(folder))
     return 1000 * (time.perf_counter() - started)
 
 

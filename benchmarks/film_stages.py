@@ -21,12 +21,12 @@ import numpy as np
 
 from edge_infer.errors import ImageError
 from edge_infer.films.find import FoundImage, find_images
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import to_finding
 from edge_infer.model.preprocess import to_model_input
-from edge_infer.page.report import to_csv
+from edge_infer.worklist.lists import to_csv
 from edge_infer.worklist.rows import (
     ScreenedDay,
     WorklistRow,

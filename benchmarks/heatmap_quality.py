@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.flow.screen import open_model, prepare_film
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import to_finding

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.every_syntax import KINDS, write_film
 from benchmarks.made_films import enlarge
 from cxr_train.data.manifest import Example, read_data, select
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import Finding, calibrated_probabilities, to_finding

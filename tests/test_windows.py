@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from edge_infer.commands.infer import app
-from edge_infer.page.report import PAGE_NAME
+from edge_infer.worklist.lists import PAGE_NAME
 from edge_infer.worklist.rows import ALL_SCREENED, HAS_GAPS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_infer.calibration.listed_films import ListedFilm
 from edge_infer.errors import SiteError
-from edge_infer.page.report import FORMULA_STARTS
+from edge_infer.worklist.lists import FORMULA_STARTS
 from edge_infer.worklist.tables import parse_table, read_bytes
 
 MOST_UNMATCHED = 0.05

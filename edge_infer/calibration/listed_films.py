@@ -12,7 +12,7 @@ from edge_infer.errors import SiteError
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.model_card import CLASSES
 from edge_infer.model.model_file import load_model_file
-from edge_infer.page.report import JSON_NAME
+from edge_infer.worklist.lists import JSON_NAME
 from edge_infer.worklist.rows import Decision, Status
 from edge_infer.worklist.tables import parse_table, read_bytes
 

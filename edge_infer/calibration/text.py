@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from edge_infer.calibration.labels import Labelled
 from edge_infer.calibration.listed_films import ListedFilms
-from edge_infer.calibration.proportions import INFORMATIVE_MARGIN, positives_needed
 from edge_infer.calibration.thresholds import Calibration, ThresholdRow, Yield
 from edge_infer.model.model_card import Interval
+from edge_infer.model.proportions import INFORMATIVE_MARGIN, positives_needed
 
 UNKNOWN = "-"
 

@@ -9,14 +9,14 @@ from typing import Final
 
 from edge_infer.calibration.labels import Labelled, LabelledFilm
 from edge_infer.calibration.listed_films import ListedFilm
-from edge_infer.calibration.proportions import (
+from edge_infer.model.model_card import Interval
+from edge_infer.model.proportions import (
     Z_BOTH,
     hits_needed,
     positives_needed,
     predictive_values,
     wilson_interval,
 )
-from edge_infer.model.model_card import Interval
 
 LAST_TENTHS: Final = 501
 """50.1 points. A film that scores as much has more than half of its probability on tuberculosis:

@@ -22,7 +22,7 @@ import numpy as np
 
 from edge_infer.commands.check_films import Kind, Pixels, all_kinds, draw_film
 from edge_infer.errors import ImageError, ModelError
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.flow.keyed_films import read_keyed
 from edge_infer.flow.screen import PreparedFilm, prepare_film, run_network
 from edge_infer.model.bundled import bundled_model

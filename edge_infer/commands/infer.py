@@ -148,9 +148,9 @@ def infer(
             if not watch:  # most of its files are often known already, and workers would sit idle
                 crew.grow(min(workers, len(found.images)))
             from edge_infer.flow.keep_day import DaySettings
+            from edge_infer.flow.write_lists import check_writable
             from edge_infer.model.bundled import bundled_model
             from edge_infer.model.model_file import load_model_file
-            from edge_infer.page.report import check_writable
 
             file = load_model_file(model or bundled_model())
             clinic = _load_site(site, file)
@@ -263,7 +263,7 @@ def _watch(
 
 
 def _tell(written: WrittenDay, *, is_quiet: bool) -> None:
-    from edge_infer.page.report import CSV_NAME
+    from edge_infer.worklist.lists import CSV_NAME
 
     if written.csv.name != CSV_NAME:
         typer.echo(

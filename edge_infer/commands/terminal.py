@@ -77,7 +77,7 @@ class Heartbeat:
 
 def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     """Return the lines of the result; paths, as in the list, but never who a film is of."""
-    from edge_infer.page.report import PAGE_NAME
+    from edge_infer.worklist.lists import PAGE_NAME
     from edge_infer.worklist.rows import Decision, count_decisions, count_reasons
 
     counts = count_decisions(day.rows)

@@ -1,16 +1,12 @@
-"""Read one film, whatever its format: a path becomes a Radiograph or an ImageError."""
+"""What every reader of films returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.errors import ReasonCode, UnreadableImage
-from edge_infer.films.file import FilmFile, open_film_file
-from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.films.study import StudyInfo
 
 
@@ -29,49 +25,3 @@ class Radiograph:
     """Rows and columns of the file's own picture."""
     decoded_scale: int = 1
     """By which the decoder made both sides smaller before any mean was taken."""
-
-
-def read_radiograph(file: Path | FilmFile, *, size: tuple[int, int] | None = None) -> Radiograph:
-    """Read the film at a path, of whatever format its content is (its name is not looked at).
-
-    A file that is open already, to be hashed, is not read again.
-
-    With `size`, the height and width of the model's input, a film of at least twice that comes back
-    as its area means of that size, and formats that hold smaller pictures are decoded to one, never
-    below twice `size`: JPEG 2000 by resolution level, JPEG through its DCT. None reads every pixel:
-    the exact path. Whether a film is refused, and why, does not depend on it, except that bytes
-    damaged inside HTJ2K data which is skipped are not seen.
-
-    Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
-    """
-    if isinstance(file, Path):
-        with open_film_file(file) as opened:
-            return read_radiograph(opened, size=size)
-    kind = _look_at(file)
-    # Imported late: a folder of JPEGs never loads pydicom, and the readers import Radiograph.
-    if kind is FileKind.DICOM:
-        from edge_infer.films.dicom.reader import read_dicom
-
-        return read_dicom(file, size=size)
-    if kind is FileKind.OTHER_IMAGE:
-        raise UnreadableImage(
-            "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
-            ReasonCode.NO_DECODER,
-        )
-    if kind is FileKind.OTHER:
-        raise UnreadableImage(
-            "This is not an image: its content is neither DICOM nor a picture.",
-            ReasonCode.NOT_AN_IMAGE,
-        )
-    from edge_infer.films.raster.reader import read_raster
-
-    return read_raster(file, kind, size=size)
-
-
-def _look_at(file: FilmFile) -> FileKind:
-    """Name the kind of a file that is not empty."""
-    head = file.stream.read(HEAD_BYTES)
-    file.stream.seek(0)
-    if not head:
-        raise UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
-    return sniff(head)

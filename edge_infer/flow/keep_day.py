@@ -30,11 +30,11 @@ from edge_infer.films.find import FoundImages
 from edge_infer.flow.day_rows import DayRow, RowMaker
 from edge_infer.flow.keyed_films import KeyedFilm
 from edge_infer.flow.screen import reading_mode, score_films
+from edge_infer.flow.write_lists import check_writable, remove_leftovers, write_lists
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import ModelCard
 from edge_infer.model.model_file import ModelFile
 from edge_infer.page.pictures import write_pictures
-from edge_infer.page.report import check_writable, remove_leftovers, write_report
 from edge_infer.pc.language import Lang
 from edge_infer.pc.long_paths import reachable
 from edge_infer.store.day_files import CheckedFile, SeenFile, SeenFiles, StoredFile, name_rows
@@ -42,9 +42,8 @@ from edge_infer.store.day_store import DayStore
 from edge_infer.store.film_record import ScoredFilm
 from edge_infer.workers.pool import Crew
 from edge_infer.worklist.audit_trail import append_lines, describe_decision
-from edge_infer.worklist.expected_tb import DEFAULT_PREVALENCE
 from edge_infer.worklist.picture_spool import PictureSpool, remove_old_spools
-from edge_infer.worklist.rows import ScreenedDay, in_order
+from edge_infer.worklist.rows import DEFAULT_PREVALENCE, ScreenedDay, in_order
 from edge_infer.worklist.site import Site
 
 SETTLED_S = 60.0
@@ -203,7 +202,7 @@ class KeptDay:
         )
         self._store.require_ownership()
         self._audit(rows)
-        csv = write_report(day, self.folder)
+        csv = write_lists(day, self.folder)
         if day.has_pictures:
             write_pictures(day, self.folder)
         is_final = all(one.row.reason_code is not ReasonCode.ARRIVING for one in rows)

@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
-from edge_infer.commands.terminal import Progress
 from edge_infer.films.find import FoundImages
 from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
 from edge_infer.store.day_files import SeenFiles, see_files
 from edge_infer.store.day_folders import read_earlier_days
 from edge_infer.workers.pool import Crew
+
+
+class Progress(Protocol):
+    """Where it is told how far the run is."""
+
+    def expect(self, total: int) -> None:
+        """Say how many films there are to look at."""
+
+    def advance(self) -> None:
+        """Say that one more was looked at."""
 
 
 def run_day(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError, ModelError
 from edge_infer.films.file import FilmFile
-from edge_infer.films.radiograph import Radiograph, read_radiograph
+from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.films.study import Identity, StudyInfo
 from edge_infer.flow.keyed_films import KeyedFilm, read_keyed
 from edge_infer.model.bundled import bundled_model

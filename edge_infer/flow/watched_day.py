@@ -9,8 +9,8 @@ from collections.abc import Callable
 from edge_infer.errors import FileInUse
 from edge_infer.films.find import FoundImages
 from edge_infer.flow.keep_day import KeptDay, WrittenDay
-from edge_infer.page.report import CSV_NAME
 from edge_infer.pc.whole_files import require_free
+from edge_infer.worklist.lists import CSV_NAME
 
 WRITE_EVERY_S = 2.0
 """Between two writings of a day's lists, or REST times what one took."""

@@ -13,11 +13,12 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
+from edge_infer.model.proportions import expected_share
 from edge_infer.page.html_about import percent, render_about
 from edge_infer.page.html_rows import render_study
 from edge_infer.page.studies import Study, group_by_study
-from edge_infer.page.words import KEYS, PageWords, words_in
-from edge_infer.worklist.expected_tb import expected_share
+from edge_infer.page.words import KEYS, PageWords
+from edge_infer.pc.language import Lang
 from edge_infer.worklist.rows import ORDER, Decision, ScreenedDay, count_decisions
 
 
@@ -44,6 +45,17 @@ def render_page(day: ScreenedDay) -> Iterator[str]:
     yield "</main>\n"
     yield render_about(day, words)
     yield f"<script>{_read('report.js')}</script>\n</body>\n</html>\n"
+
+
+def words_in(lang: Lang) -> PageWords:
+    """Return the page's words in a language."""
+    if lang is Lang.KO:
+        from edge_infer.page.words_ko import KOREAN
+
+        return KOREAN
+    from edge_infer.page.words_en import ENGLISH
+
+    return ENGLISH
 
 
 def _masthead(day: ScreenedDay, studies: Sequence[Study], words: PageWords) -> str:

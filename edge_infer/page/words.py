@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Final
 
 from edge_infer.errors import ReasonCode
-from edge_infer.pc.language import Lang
 from edge_infer.worklist.rows import Decision, Status
 
 KEYS: Final[Mapping[Decision | None, str]] = {
@@ -167,14 +166,3 @@ class PageWords:
             month=self.months[day.month - 1],
             year=day.year,
         )
-
-
-def words_in(lang: Lang) -> PageWords:
-    """Return the page's words in a language."""
-    if lang is Lang.KO:
-        from edge_infer.page.words_ko import KOREAN
-
-        return KOREAN
-    from edge_infer.page.words_en import ENGLISH
-
-    return ENGLISH

@@ -14,18 +14,15 @@ all pneumonia 100: 54 %, 150: 99 %; all normal 100: 26 %, 150: 71 %, 200: 95 %, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.model.model_card import ModelCard
-from edge_infer.worklist.site import count_scores
-
-if TYPE_CHECKING:
-    from edge_infer.worklist.rows import ScreenedDay
-    from edge_infer.worklist.site import Site
+from edge_infer.worklist.site import Site, count_scores
 
 FEWEST_FILMS: Final = 50
 """With fewer films today nothing is said."""
@@ -69,13 +66,12 @@ class Drift:
         )
 
 
-def describe_drift(day: ScreenedDay) -> Drift | None:
-    """Compare the day with the clinic's calibration days, or with the card's validation films.
+def describe_drift(tenths: Iterable[int], card: ModelCard, site: Site | None) -> Drift | None:
+    """Compare a day's TB scores with the clinic's calibration days, or the card's validation films.
 
-    Deterministic. None with fewer than 50 screened films, or 100 to compare with.
+    Deterministic. None with fewer than 50 scores, or 100 to compare with.
     """
-    scores = count_scores(row.finding.tb_tenths for row in day.rows if row.finding is not None)
-    return compare(np.array(scores, dtype=np.int64), *_reference(day.card, day.site))
+    return compare(np.array(count_scores(tenths), dtype=np.int64), *_reference(card, site))
 
 
 def compare(today: NDArray[np.int64], reference: NDArray[np.int64], name: str) -> Drift | None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
 from edge_infer.model.model_card import CLASSES
 from edge_infer.pc.language import Lang
-from edge_infer.worklist.expected_tb import DEFAULT_PREVALENCE
 
 if TYPE_CHECKING:
     # Most of them import numpy; a reader of finished rows needs none.
@@ -58,6 +57,8 @@ ORDER: tuple[Decision | None, ...] = (
 )
 """The groups of the worklist; None is not screened: nobody has looked, so it stands above clear."""
 
+DEFAULT_PREVALENCE: Final = 0.01
+"""Share of people with tuberculosis among those screened, where no site file states it."""
 ALL_SCREENED, HAS_GAPS, NOTHING_FOUND = 0, 4, 5
 
 
@@ -122,7 +123,8 @@ class ScreenedDay:
         """
         from edge_infer.worklist.drift import describe_drift
 
-        return describe_drift(self)
+        scores = (row.finding.tb_tenths for row in self.rows if row.finding is not None)
+        return describe_drift(scores, self.card, self.site)
 
 
 def screened_row(

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_infer.calibration.labels import LabelledFilm
 from edge_infer.calibration.listed_films import ListedFilm
 from edge_infer.model.model_file import load_model_file
-from edge_infer.page.report import to_csv, to_json
+from edge_infer.worklist.lists import to_csv, to_json
 from edge_infer.worklist.rows import WorklistRow
 from tests.edge.made_day import TINY, make_day, screened
 

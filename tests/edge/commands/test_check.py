@@ -11,7 +11,7 @@ from edge_infer.commands import check as self_check
 from edge_infer.commands.check_films import Kind, all_kinds, draw_film
 from edge_infer.commands.infer import main
 from edge_infer.films.dicom.syntax import TransferSyntax
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.flow.test_screen import spoiled_model
 from tests.edge.made_day import TINY
 

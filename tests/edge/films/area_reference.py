@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 
 SIZE = (64, 60)
 """Of a 300 x 262 film: 262 // (2 x 64) = 2, so a decoder may halve it."""

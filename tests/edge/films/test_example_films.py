@@ -8,7 +8,7 @@ import pytest
 
 from edge_infer.errors import ImageError, ReasonCode
 from edge_infer.films.find import find_images
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 BAD = {

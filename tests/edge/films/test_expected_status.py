@@ -7,7 +7,7 @@ import pytest
 
 from edge_infer.errors import ReasonCode, UnsupportedImage
 from edge_infer.films.find import find_images
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.shared_data import shared_data
 
 UNSUPPORTED = {

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films import file as film_file
-from edge_infer.films.radiograph import Radiograph, read_radiograph
+from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 

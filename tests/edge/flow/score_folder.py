@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import to_finding

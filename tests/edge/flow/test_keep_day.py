@@ -21,9 +21,9 @@ from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
 from edge_infer.flow.run_day import run_day
 from edge_infer.flow.screen import open_model
 from edge_infer.model.model_file import load_model_file, with_card
-from edge_infer.page.report import CSV_NAME
 from edge_infer.store.day_files import see_files
 from edge_infer.worklist.audit_trail import TRAIL_NAME, read_trail
+from edge_infer.worklist.lists import CSV_NAME
 from edge_infer.worklist.rows import Decision
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 from tests.edge.flow.read_here import Reading, read_here

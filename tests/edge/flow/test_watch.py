@@ -377,13 +377,13 @@ def test_lists_are_written_at_most_every_two_seconds(
 
     written: list[float] = []
     script = Script(end=30)
-    write = keep_day.write_report
+    write = keep_day.write_lists
 
     def note(*arguments: object) -> Path:
         written.append(script.passed)
         return write(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(keep_day, "write_report", note)
+    monkeypatch.setattr(keep_day, "write_lists", note)
     for number in range(40):
         script.plan[1.0 + number / 4] = lambda n=number: place.put(f"{n}.png", png(n % 5))  # type: ignore[misc]
     place.watch(script)

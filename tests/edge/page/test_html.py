@@ -13,8 +13,8 @@ import pytest
 
 from edge_infer.errors import ReasonCode
 from edge_infer.films.study import InputType, StudyInfo
-from edge_infer.page.html import render_page
-from edge_infer.page.words import KEYS, words_in
+from edge_infer.page.html import render_page, words_in
+from edge_infer.page.words import KEYS
 from edge_infer.pc.language import Lang
 from edge_infer.worklist.rows import ORDER, ScreenedDay, WorklistRow
 from tests.edge.made_day import JPEG, WHO, make_band, make_card, make_day, refused, screened

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.films.find import find_images
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.pc.long_paths import extended, plain, reachable, real_path
 from tests.edge.made_films import png
 

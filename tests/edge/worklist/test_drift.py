@@ -14,8 +14,8 @@ from edge_infer.commands.terminal import summarise
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.model_card import CLASSES, Interval
 from edge_infer.model.model_file import load_model_file
-from edge_infer.page.report import to_csv, to_json
-from edge_infer.worklist.drift import FEWEST_FILMS, compare, describe_drift, merge_bins
+from edge_infer.worklist.drift import FEWEST_FILMS, compare, merge_bins
+from edge_infer.worklist.lists import to_csv, to_json
 from edge_infer.worklist.rows import ScreenedDay
 from edge_infer.worklist.site import Site
 from tests.edge.made_day import make_day, refused, screened
@@ -36,7 +36,7 @@ def make_films(histogram: NDArray[np.int64], n: int) -> ScreenedDay:
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_day_of_one_class_is_named_in_one_sentence(name: str) -> None:
     day = make_films(HISTOGRAMS[name], 300)
-    drift = describe_drift(day)
+    drift = day.drift
     assert drift is not None and drift.is_shifted and drift.films == 300
     assert day.drift == drift and day.drift is day.drift, "the lists of one day share it"
     assert drift.sentence.count(". ") == 0 and drift.sentence.endswith(".")
@@ -50,7 +50,7 @@ def test_a_day_of_one_class_is_named_in_one_sentence(name: str) -> None:
 @pytest.mark.parametrize("n", [50, 94, 300])
 def test_a_validation_day_is_quiet(n: int) -> None:
     day = make_films(MIX, n)
-    drift = describe_drift(day)
+    drift = day.drift
     assert drift is not None and not drift.is_shifted and drift.sentence == ""
     assert drift.psi < 0.2 and drift.p_value > 0.05
     plain = json.loads(to_json(day))["drift"]
@@ -69,16 +69,16 @@ def test_false_alarms_are_rare() -> None:
 
 
 def test_too_few_films_say_nothing() -> None:
-    assert describe_drift(make_films(HISTOGRAMS["tuberculosis"], FEWEST_FILMS - 1)) is None
-    assert describe_drift(make_films(HISTOGRAMS["tuberculosis"], FEWEST_FILMS)) is not None
+    assert make_films(HISTOGRAMS["tuberculosis"], FEWEST_FILMS - 1).drift is None
+    assert make_films(HISTOGRAMS["tuberculosis"], FEWEST_FILMS).drift is not None
     assert json.loads(to_json(make_films(MIX, 49)))["drift"] is None
     # The tiny model's card has no validation films to compare with.
-    assert describe_drift(make_day([screened(f"{i}.dcm") for i in range(60)])) is None
+    assert make_day([screened(f"{i}.dcm") for i in range(60)]).drift is None
 
 
 def test_the_same_day_gives_the_same_numbers() -> None:
     day = make_films(HISTOGRAMS["covid19"], 120)
-    assert describe_drift(day) == describe_drift(day)
+    assert day.drift == replace(day).drift
 
 
 def test_the_stability_index_by_hand() -> None:
@@ -137,8 +137,8 @@ def test_a_site_file_is_compared_with_its_own_days() -> None:
         tb_score=tuple(int(count) for count in normal),
     )
     usual = replace(make_films(normal, 300), site=site, card=site.apply(CARD))
-    quiet = describe_drift(usual)
+    quiet = usual.drift
     assert quiet is not None and not quiet.is_shifted
-    ill = describe_drift(replace(make_films(HISTOGRAMS["tuberculosis"], 60), site=site))
+    ill = replace(make_films(HISTOGRAMS["tuberculosis"], 60), site=site).drift
     assert ill is not None and ill.is_shifted
     assert "this clinic's calibration days" in ill.sentence

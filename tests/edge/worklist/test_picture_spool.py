@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import ReportError
-from edge_infer.page.report import write_report
+from edge_infer.flow.write_lists import write_lists
 from edge_infer.worklist.picture_spool import PictureSpool
 from tests.edge.made_day import make_day, refused, screened
 
@@ -29,10 +29,10 @@ def test_the_page_is_the_same_with_pictures_from_the_disk(tmp_path: Path) -> Non
     rows = [screened("a.png"), screened("b.png", tb_tenths=900), refused("c.png")]
     for name in ("memory", "disk"):
         (tmp_path / name).mkdir()
-    write_report(make_day(rows), tmp_path / "memory")
+    write_lists(make_day(rows), tmp_path / "memory")
     with PictureSpool(tmp_path / "disk") as spool:
         kept = [replace(row, thumbnail=spool.keep(bytes(row.thumbnail))) for row in rows]
-        write_report(make_day(kept), tmp_path / "disk")
+        write_lists(make_day(kept), tmp_path / "disk")
     for path in (tmp_path / "memory").iterdir():
         assert (tmp_path / "disk" / path.name).read_bytes() == path.read_bytes()
     assert sorted(path.name for path in (tmp_path / "disk").iterdir()) == [

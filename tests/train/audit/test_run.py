@@ -17,7 +17,7 @@ from cxr_train.audit.run import run_audit, summary_lines
 from cxr_train.data.manifest import read_data
 from cxr_train.errors import DataError
 from edge_infer.errors import ReportError
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.shared_data import shared_data
 from tests.train.planted_films import FilmFolder, add_marker, edit_film, make_film
 

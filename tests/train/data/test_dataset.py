@@ -12,7 +12,7 @@ from cxr_train.data.dataset import load_images, sampling_weights
 from cxr_train.data.manifest import Example, read_data, select
 from cxr_train.errors import DataError
 from cxr_train.fit.release import log_share
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.model.preprocess import to_model_input
 from tests.train.tiny_films import write_data
 

@@ -13,7 +13,7 @@ from cxr_train.data.dataset import Progress
 from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
 from edge_infer.errors import ImageError
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 
 PROPERTIES = ("width", "height", "aspect", "file bytes", "bytes per pixel", "suffix", "bit depth")
 GLOBAL_NUMBERS = (

@@ -17,7 +17,7 @@ from cxr_train.config import Balance
 from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
 from edge_infer.errors import ImageError
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 
 Progress = Callable[[int, int], None]

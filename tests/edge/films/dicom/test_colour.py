@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnsupportedImage
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import bands, write_dicom
 

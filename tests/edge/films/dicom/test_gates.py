@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import IDENTITY, bands, make_code, write_dicom
 

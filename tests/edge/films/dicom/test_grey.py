@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.films.dicom.dicom_factory import (
     BIG,
     COLUMNS,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError
 from edge_infer.films.codecs.jpeg_2000 import decode_reduced
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.films.area_reference import SIZE, assert_area_means, plain_means
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import make_lut, write_dicom

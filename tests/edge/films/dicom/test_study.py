@@ -10,7 +10,7 @@ import pytest
 
 from edge_infer.errors import UnsupportedImage
 from edge_infer.films.dicom.age import parse_age
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import IDENTITY, bands, write_dicom
 

@@ -11,7 +11,7 @@ import pytest
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.dicom import file as dicom_file
 from edge_infer.films.dicom.syntax import TransferSyntax
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom, write_dicom
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
-from edge_infer.films.radiograph import Radiograph, read_radiograph
+from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.films.study import InputType
 from tests.edge.films.raster.raster_files import make_png, make_tiff, png_chunk
 from tests.shared_data import shared_data

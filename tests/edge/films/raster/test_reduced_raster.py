@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError, ReasonCode
-from edge_infer.films.radiograph import read_radiograph
+from edge_infer.films.read import read_radiograph
 from edge_infer.flow.screen import prepare_film
 from edge_infer.model.preprocess import to_model_input
 from tests.edge.films.area_reference import SIZE, assert_area_means

@@ -1,4 +1,8 @@
-"""Proportions with their intervals, and what follows from two of them, in plain arithmetic."""
+"""Proportions with their intervals, and what follows from two of them, in plain arithmetic.
+
+A sensitivity and a specificity say nothing about a clinic until its share of sick people is put in:
+where one of a hundred has tuberculosis, most referrals of a good test are healthy.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ from functools import cache
 from math import ceil, sqrt
 from typing import Final
 
-from edge_infer.model.model_card import Interval
+from edge_infer.model.model_card import Interval, OperatingPoint
 
 Z95: Final = 1.959963984540054
 Z_BOTH: Final = 2.236477
 """Of two independent intervals at 97.468 %, whose product is 95 %: both hold at once in 95 %."""
 INFORMATIVE_MARGIN: Final = 0.10
 """How far below its target a sensitivity's interval may reach and still say something."""
+FEWEST_FILMS: Final = 10
+"""Of each kind; with fewer, the interval reaches from nearly none to nearly all."""
 _SEARCHED = 2000
 
 
@@ -55,6 +61,18 @@ def positives_needed(target: float) -> int:
     return needed
 
 
+def positive_predictive_value(sensitivity: float, specificity: float, prevalence: float) -> float:
+    """Return the share of referred films that have the disease, all in 0..1.
+
+    Raises ValueError where nothing would ever be referred.
+    """
+    true = sensitivity * prevalence
+    referred = true + (1 - specificity) * (1 - prevalence)
+    if referred <= 0:
+        raise ValueError("a test that refers nobody has no positive predictive value")
+    return true / referred
+
+
 def predictive_values(
     sensitivity: Interval, specificity: Interval, prevalence: float
 ) -> tuple[Interval | None, Interval | None, Interval]:
@@ -66,8 +84,7 @@ def predictive_values(
     """
 
     def ppv(sens: float, spec: float) -> float:
-        hits, alarms = sens * prevalence, (1 - spec) * (1 - prevalence)
-        return hits / (hits + alarms)
+        return positive_predictive_value(sens, spec, prevalence)
 
     def npv(sens: float, spec: float) -> float:
         passed, missed = spec * (1 - prevalence), (1 - sens) * prevalence
@@ -91,4 +108,22 @@ def predictive_values(
             low=referred(se.low, sp.high),
             high=referred(se.high, sp.low),
         ),
+    )
+
+
+def expected_share(point: OperatingPoint, prevalence: float) -> Interval | None:
+    """Return the share of referred films that have tuberculosis; None: the card cannot say.
+
+    The interval takes the lower ends of sensitivity and specificity together, and both upper ends:
+    wider than 95 %, on purpose. `prevalence` is in 0..1.
+    """
+    if min(point.n_positive, point.n_negative) < FEWEST_FILMS or not 0 < prevalence < 1:
+        return None
+    sensitivity, specificity = point.sensitivity, point.specificity
+    if sensitivity.low <= 0:
+        return None
+    return Interval(
+        value=positive_predictive_value(sensitivity.value, specificity.value, prevalence),
+        low=positive_predictive_value(sensitivity.low, specificity.low, prevalence),
+        high=positive_predictive_value(sensitivity.high, specificity.high, prevalence),
     )

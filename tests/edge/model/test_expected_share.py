@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edge_infer.model.model_card import Interval, OperatingPoint
-from edge_infer.worklist.expected_tb import expected_share, positive_predictive_value
+from edge_infer.model.proportions import expected_share, positive_predictive_value
 from tests.edge.made_day import make_card
 
 POINT = make_card().operating_points.refer_tb

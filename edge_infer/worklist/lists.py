@@ -1,4 +1,4 @@
-"""Write a screened day as worklist.csv, worklist.json and report.html: all three, or none.
+"""The worklist as worklist.csv and worklist.json.
 
 worklist.csv has no date or time in it: the same folder, model and package versions give the same
 bytes, on every PC and in every locale. UTF-8 with BOM, comma, CRLF (RFC 4180), as Excel expects.
@@ -6,34 +6,18 @@ bytes, on every PC and in every locale. UTF-8 with BOM, comma, CRLF (RFC 4180), 
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from edge_infer.errors import FileInUse, ReportError
 from edge_infer.model.card_json import to_plain
-from edge_infer.page.html import render_page
-from edge_infer.pc.whole_files import (
-    beside,
-    patiently,
-    put_in_place,
-    remove,
-    require_free,
-    sync_folder,
-    write_together,
-)
 from edge_infer.worklist.rows import ScreenedDay, WorklistRow, count_decisions, count_reasons
 
 SCHEMA: Final = "1.0"
 CSV_NAME, JSON_NAME, PAGE_NAME = "worklist.csv", "worklist.json", "report.html"
-SECOND_CSV_NAMES: Final = tuple(f"worklist-new{end}.csv" for end in ("", "-2", "-3", "-4"))
-"""Where the CSV goes while a spreadsheet holds the first name; removed once that is free again."""
 COLUMNS: Final = (
     "rank",
     "status",
@@ -60,52 +44,6 @@ PATIENT_COLUMNS: Final = ("patient_name", "patient_id", "patient_birth_date")
 SITE_COLUMN: Final = "site"
 """Appended last where a site file was applied: its id."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t")
-
-
-def check_writable(folder: Path) -> None:
-    """Make `folder` and see that a list can be written there, before hours of screening.
-
-    Raises ReportError, or FileInUse where another program has an earlier JSON or page there open;
-    a CSV held open will have a second name.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = beside(folder / "probe")
-        probe.write_bytes(b"")
-        probe.unlink()
-        for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
-            if (folder / name).exists() and not (name == CSV_NAME and (folder / name).is_file()):
-                patiently(partial(require_free, folder / name))
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-
-
-def write_report(day: ScreenedDay, folder: Path) -> Path:
-    """Write the three files into `folder`, which exists; return where the CSV went.
-
-    Each is written whole beside its place and synced to the disk before the first one is put in
-    place. Raises ReportError, or FileInUse where another program has the JSON or the page open;
-    until the first is in place, an earlier list stays as it was. A CSV that Excel holds open keeps
-    its content, and the new one has one of SECOND_CSV_NAMES.
-    """
-    # The CSV is put in place first: it is the one that a spreadsheet may hold open.
-    contents: dict[Path, Iterable[str]] = {
-        folder / CSV_NAME: [to_csv(day)],
-        folder / JSON_NAME: [to_json(day)],
-        folder / PAGE_NAME: render_page(day),
-    }
-    try:
-        csv_place, *_ = write_together(contents, put=_put)
-        sync_folder(folder)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    return csv_place
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run had half written beside the lists."""
-    for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
-        remove(folder.glob(f".{name}.*.part"))
 
 
 def to_csv(day: ScreenedDay) -> str:
@@ -233,29 +171,3 @@ def _to_json_value(cell: int | str | Decimal) -> Any:
     if isinstance(cell, Decimal):
         return float(cell)  # at most four decimals, so the shortest float prints the same number
     return None if cell == "" else cell
-
-
-def _put(temporary: Path, place: Path) -> Path:
-    """Put a file in place; the CSV under a second name where a spreadsheet holds the first open."""
-    if place.name != CSV_NAME:
-        return put_in_place(temporary, place)
-    try:
-        put_in_place(temporary, place)
-    except PermissionError:
-        for name in SECOND_CSV_NAMES if place.is_file() else ():
-            with contextlib.suppress(PermissionError):
-                return temporary.replace(place.with_name(name))
-        raise
-    # One that is still open stays, and goes next time.
-    remove(place.with_name(name) for name in SECOND_CSV_NAMES)
-    return place
-
-
-def _cannot_write(folder: Path, error: OSError) -> ReportError:
-    named = error.filename2 or error.filename  # a rename names its target second
-    what = Path(named).name if named else ""
-    why = error.strerror or type(error).__name__
-    begin = f"The worklist cannot be written into {folder} ({why})"
-    if isinstance(error, PermissionError) and what in (CSV_NAME, JSON_NAME, PAGE_NAME):
-        return FileInUse(f"{begin}: close {what} in the program that shows it and run again.")
-    return ReportError(f"{begin}: free the disk or name another folder with --out.")

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_infer.errors import ReasonCode, ReportError
-from edge_infer.page.report import check_writable, to_csv, to_json, write_report
+from edge_infer.flow.write_lists import check_writable, write_lists
+from edge_infer.worklist.lists import to_csv, to_json
 from tests.edge.made_day import WHO, make_day, refused, screened
 
 CONTRACT = (
@@ -105,7 +106,7 @@ def test_the_json_counts_what_has_no_row() -> None:
 
 def test_all_three_files_are_written_and_nothing_else(tmp_path: Path) -> None:
     day = make_day([screened("진료/필름.dcm")])
-    write_report(day, tmp_path)
+    write_lists(day, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
     assert (tmp_path / "worklist.csv").read_bytes() == to_csv(day).encode()
     assert json.loads((tmp_path / "worklist.json").read_text("utf-8"))["rows"][0]["path"] == (
@@ -114,19 +115,19 @@ def test_all_three_files_are_written_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_header_with_a_broken_character_set_stops_nothing(tmp_path: Path) -> None:
-    write_report(make_day([screened("a\udc80.dcm")]), tmp_path)
+    write_lists(make_day([screened("a\udc80.dcm")]), tmp_path)
     plain = json.loads((tmp_path / "worklist.json").read_text("utf-8"))
     assert plain["rows"][0]["path"] == "a\udc80.dcm"
 
 
 def test_a_failure_leaves_the_earlier_list_whole(tmp_path: Path) -> None:
-    write_report(make_day([screened("before.dcm")]), tmp_path)
+    write_lists(make_day([screened("before.dcm")]), tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     # A folder in the way of the last file to be prepared.
     blocked = tmp_path / f".report.html.{os.getpid()}.part"
     blocked.mkdir()
     with pytest.raises(ReportError, match=r"free the disk or name another folder with --out"):
-        write_report(make_day([screened("after.dcm")]), tmp_path)
+        write_lists(make_day([screened("after.dcm")]), tmp_path)
     blocked.rmdir()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -136,7 +137,7 @@ def test_a_list_that_cannot_be_replaced_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="cannot be written"):
         check_writable(tmp_path)
     with pytest.raises(ReportError, match="cannot be written"):
-        write_report(make_day([screened("a.dcm")]), tmp_path)
+        write_lists(make_day([screened("a.dcm")]), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["worklist.csv"]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from edge_infer.calibration.proportions import (
+from edge_infer.model.model_card import Interval
+from edge_infer.model.proportions import (
     hits_needed,
     positives_needed,
     predictive_values,
     wilson_interval,
 )
-from edge_infer.model.model_card import Interval
 
 
 @pytest.mark.parametrize(
