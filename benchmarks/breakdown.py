@@ -13,7 +13,6 @@ shared.
 from __future__ import annotations
 
 import argparse
-import inspect
 import multiprocessing
 import pickle
 import tempfile
@@ -86,16 +85,13 @@ class Line:
         self.missing = self.stopwatch.install(STAGES, "edge_infer")
         self.classifier = screen.open_model()
         card = self.classifier.card
-        wanted: dict[str, Any] = {
+        self._wanted: dict[str, Any] = {
             "height": card.input.height,
             "width": card.input.width,
+            "min_age_years": card.min_age_years,
             "include_patient": False,
             "full_decode": full_decode,
         }
-        known = inspect.signature(screen.prepare_film).parameters
-        if full_decode and "full_decode" not in known:
-            raise SystemExit("prepare_film knows no full_decode: this version always decodes all")
-        self._wanted = {name: value for name, value in wanted.items() if name in known}
         self._pipe = multiprocessing.Pipe()
         threading.Thread(target=self._echo, daemon=True).start()
 

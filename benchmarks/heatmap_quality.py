@@ -175,7 +175,13 @@ def measure_cost(classifier: Classifier) -> None:
     for _ in range(3):
         for path in paths:
             start = time.perf_counter()
-            film = prepare_film(path, height=spec.height, width=spec.width, include_patient=False)
+            film = prepare_film(
+                path,
+                height=spec.height,
+                width=spec.width,
+                min_age_years=None,
+                include_patient=False,
+            )
             read = time.perf_counter()
             output = classifier.run(film.image[None])
             to_finding(output.logits[0], classifier.card)

@@ -208,28 +208,32 @@ def _row(
         fp=fp,
         fn=fn,
         tn=tn,
-        sensitivity=wilson_interval(tp, n_positive),
-        specificity=wilson_interval(tn, n_negative),
+        sensitivity=_share(tp, n_positive),
+        specificity=_share(tn, n_negative),
         observed=Yield(
-            ppv=wilson_interval(tp, tp + fp),
-            npv=wilson_interval(tn, tn + fn),
-            referred=wilson_interval(tp + fp, n_positive + n_negative),
+            ppv=_share(tp, tp + fp),
+            npv=_share(tn, tn + fn),
+            referred=_share(tp + fp, n_positive + n_negative),
         ),
         expected=_expect(tp, fp, fn, tn, prevalence),
     )
 
 
 def _expect(tp: int, fp: int, fn: int, tn: int, prevalence: float) -> Yield:
+    if not tp + fn or not tn + fp:
+        return Yield(ppv=None, npv=None, referred=None)
     sensitivity = wilson_interval(tp, tp + fn, z=Z_BOTH)
     specificity = wilson_interval(tn, tn + fp, z=Z_BOTH)
-    if sensitivity is None or specificity is None:
-        return Yield(ppv=None, npv=None, referred=None)
     ppv, npv, referred = predictive_values(sensitivity, specificity, prevalence)
     return Yield(ppv=ppv, npv=npv, referred=referred)
 
 
+def _share(hits: int, n: int) -> Interval | None:
+    return wilson_interval(hits, n) if n else None
+
+
 def _count_referred(ascending: Sequence[int], tenths: int) -> int:
-    """Count the effective scores that reach a threshold, as `worklist.decide` does."""
+    """Count the films that `is_referred` at a threshold, by their effective scores."""
     return len(ascending) - bisect_left(ascending, min(tenths, LAST_TENTHS))
 
 

@@ -194,7 +194,13 @@ def _time_kind(
     """Return the median seconds of reading one film of this kind, hash too, and of the network."""
     place.write_bytes(kind.encode(film))
     size = classifier.card.input
-    read = partial(prepare_film, height=size.height, width=size.width, include_patient=False)
+    read = partial(
+        prepare_film,
+        height=size.height,
+        width=size.width,
+        min_age_years=classifier.card.min_age_years,
+        include_patient=False,
+    )
     readings: list[float] = []
     runs: list[float] = []
     began = time.perf_counter()

@@ -10,7 +10,12 @@ from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 
 
-def read_radiograph(file: Path | FilmFile, *, size: tuple[int, int] | None = None) -> Radiograph:
+def read_radiograph(
+    file: Path | FilmFile,
+    *,
+    size: tuple[int, int] | None = None,
+    min_age_years: int | None = None,
+) -> Radiograph:
     """Read the film at a path, of whatever format its content is (its name is not looked at).
 
     A file that is open already, to be hashed, is not read again.
@@ -21,17 +26,20 @@ def read_radiograph(file: Path | FilmFile, *, size: tuple[int, int] | None = Non
     the exact path. Whether a film is refused, and why, does not depend on it, except that bytes
     damaged inside HTJ2K data which is skipped are not seen.
 
+    A film known to be of somebody younger than `min_age_years`, which a model's card states, is
+    refused; None refuses nobody.
+
     Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
     """
     if isinstance(file, Path):
         with open_film_file(file) as opened:
-            return read_radiograph(opened, size=size)
+            return read_radiograph(opened, size=size, min_age_years=min_age_years)
     kind = _look_at(file)
     # Imported late: a folder of JPEGs never loads pydicom.
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom.reader import read_dicom
 
-        return read_dicom(file, size=size)
+        return read_dicom(file, size=size, min_age_years=min_age_years)
     if kind is FileKind.OTHER_IMAGE:
         raise UnreadableImage(
             "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",

@@ -97,6 +97,7 @@ def score_films(
         prepare_film,
         height=model.card.input.height,
         width=model.card.input.width,
+        min_age_years=model.card.min_age_years,
         include_patient=include_patient,
         full_decode=full_decode,
     )
@@ -163,6 +164,7 @@ def prepare_film(
     *,
     height: int,
     width: int,
+    min_age_years: int | None,
     include_patient: bool,
     full_decode: bool = False,
 ) -> PreparedFilm:
@@ -173,7 +175,9 @@ def prepare_film(
     the film cannot be screened.
     """
     try:
-        film = read_radiograph(file, size=None if full_decode else (height, width))
+        film = read_radiograph(
+            file, size=None if full_decode else (height, width), min_age_years=min_age_years
+        )
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)

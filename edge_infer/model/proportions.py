@@ -22,12 +22,10 @@ FEWEST_FILMS: Final = 10
 _SEARCHED = 2000
 
 
-def wilson_interval(hits: int, n: int, *, z: float = Z95) -> Interval | None:
-    """Return a proportion with its Wilson score interval; None for none of none."""
-    if not 0 <= hits <= n:
+def wilson_interval(hits: int, n: int, *, z: float = Z95) -> Interval:
+    """Return a proportion with its Wilson score interval; ValueError for n = 0."""
+    if not 0 <= hits <= n or n == 0:
         raise ValueError(f"{hits} of {n} is no proportion")
-    if n == 0:
-        return None
     share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -54,9 +52,7 @@ def positives_needed(target: float) -> int:
     """
     needed = 1
     for n in range(1, _SEARCHED):
-        interval = wilson_interval(hits_needed(n, target), n)
-        assert interval is not None
-        if interval.low < target - INFORMATIVE_MARGIN:
+        if wilson_interval(hits_needed(n, target), n).low < target - INFORMATIVE_MARGIN:
             needed = n + 1
     return needed
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
 from edge_infer.model.model_card import CLASSES
+from edge_infer.model.referred import is_referred
 from edge_infer.pc.language import Lang
 
 if TYPE_CHECKING:
@@ -177,9 +178,10 @@ def decide(finding: Finding, card: ModelCard) -> Decision:
     another class than normal possible, or none.
     """
     points = card.operating_points
-    if finding.prediction == "tuberculosis" or finding.tb_tenths >= points.refer_tb.tenths:
+    likeliest = finding.prediction
+    if is_referred(finding.tb_tenths, likeliest == "tuberculosis", points.refer_tb.tenths):
         return Decision.REFER_TB
-    if finding.prediction != "normal" or finding.abnormal_tenths >= points.abnormal.tenths:
+    if is_referred(finding.abnormal_tenths, likeliest != "normal", points.abnormal.tenths):
         return Decision.ABNORMAL
     if card.uncertain is not None and possible_classes(finding, card.uncertain) != {"normal"}:
         return Decision.UNCERTAIN

@@ -16,7 +16,7 @@ from cxr_export.val_figures import (
     fit_uncertain_band,
     measure_val,
 )
-from cxr_train.data.manifest import fingerprint, read_data, select
+from cxr_train.data.manifest import MIN_AGE_YEARS, fingerprint, read_data, select
 from cxr_train.errors import DataError
 from cxr_train.figures.calibration import fit_temperature
 from cxr_train.fit.checkpoint import LoadedRun
@@ -40,7 +40,8 @@ from edge_infer.model.self_test import FORMULA, run_self_test
 INTENDED_USE = (
     "Research use only; not a medical device and not a diagnosis. Sorts frontal chest films of one "
     "day so that people who need a second test (sputum, blood) are seen first. Tuberculosis scores "
-    "are for people of 15 years and older. Thresholds are not portable: check them at each site."
+    f"are for people of {MIN_AGE_YEARS} years and older. Thresholds are not portable: check them "
+    "at each site."
 )
 SELF_TEST_TOLERANCE = 0.05
 """Logits; 7-bit weights agree to the last digit between x86 generations with one version of ONNX
@@ -85,7 +86,7 @@ def make_card(
         quantization=quantization,
         modalities=("CR", "DX", "RG", "SC", "OT"),
         views=("PA", "AP"),
-        min_age_years=15,
+        min_age_years=MIN_AGE_YEARS,
         intended_use=INTENDED_USE,
         self_test=SelfTest(
             formula=FORMULA,

@@ -15,6 +15,7 @@ from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operati
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import CLASSES, Referral, ScoreRule
+from edge_infer.model.referred import is_referred
 
 LARGEST_FP32_DIFFERENCE = 1e-3
 LARGEST_RUNNER_DIFFERENCE = 1e-4
@@ -136,21 +137,24 @@ def _tb_missed(
     examples: tuple[Example, ...],
     referral: Referral | None,
 ) -> tuple[int, int]:
-    """Count TB films below the threshold that fp32 logits would have been given."""
+    """Count TB films not referred at the threshold that fp32 logits would have been given."""
     labels = np.array([example.label for example in examples])
     adults = is_adult([example.source for example in examples])
     rule = ScoreRule(temperature=fit_temperature(fp32, labels), referral=referral)
-    before, _ = printed_scores(fp32, rule)
-    after, _ = printed_scores(int8, rule)
     is_tb = labels == _TB
+    before, _ = printed_scores(fp32, rule)
     point = choose_operating_point(
         before[adults],
         is_tb[adults],
         [example.group for example, adult in zip(examples, adults, strict=True) if adult],
+        by_class=class_logits(fp32[adults]).argmax(axis=1) == _TB,
         target_sensitivity=TARGET_SENSITIVITY,
         population="validation films of adult sources",
     )
-    return (
-        int((before[is_tb] < point.tenths).sum()),
-        int((after[is_tb] < point.tenths).sum()),
-    )
+
+    def missed(logits: NDArray[np.float32]) -> int:
+        scores, _ = printed_scores(logits, rule)
+        by_class = class_logits(logits).argmax(axis=1) == _TB
+        return int((is_tb & ~is_referred(scores, by_class, point.tenths)).sum())
+
+    return missed(fp32), missed(int8)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cxr_train.data.manifest import Example, fingerprint
 from cxr_train.errors import DataError
 from cxr_train.evaluate.scoring import by_input_type
+from cxr_train.figures.calibration import class_logits
 from cxr_train.figures.conformal import fit_band
 from cxr_train.figures.measures import Scored, measure
 from cxr_train.figures.operating_point import (
@@ -49,6 +50,11 @@ class Labelled:
         return np.array([example.label for example in self.examples], dtype=np.int64)
 
     @property
+    def predictions(self) -> NDArray[np.intp]:
+        """[N] indices of the likeliest class."""
+        return np.asarray(class_logits(self.logits).argmax(axis=1))
+
+    @property
     def groups(self) -> list[str]:
         """[N] patients."""
         return [example.group for example in self.examples]
@@ -84,6 +90,7 @@ def fit_operating_points(
             tb,
             adults.labels == _TB,
             adults.groups,
+            by_class=adults.predictions == _TB,
             target_sensitivity=target_sensitivity,
             population=TB_POPULATION,
         ),
@@ -91,6 +98,7 @@ def fit_operating_points(
             abnormal,
             adults.labels != _NORMAL,
             adults.groups,
+            by_class=adults.predictions != _NORMAL,
             target_sensitivity=target_sensitivity,
             population=ABNORMAL_POPULATION,
         ),

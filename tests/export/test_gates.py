@@ -84,7 +84,8 @@ def test_thresholds_reach_the_sensitivity_asked_for() -> None:
     for target in (0.5, 0.95, 1.0):
         point = fit_operating_points(val, RULE, target_sensitivity=target).refer_tb
         assert point.target_sensitivity == target
-        assert target <= point.sensitivity.value < target + 0.05
+        # At 0.5, 0.85 of the TB films are referred for their likeliest class alone.
+        assert target <= point.sensitivity.value < max(target, 0.85) + 0.05
         reached.append((point.threshold, -point.specificity.value))
     assert reached == sorted(reached, reverse=True) and len(set(reached)) == 3
 

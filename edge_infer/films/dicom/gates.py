@@ -21,8 +21,6 @@ from edge_infer.films.dicom.words import (
     fold,
 )
 
-MIN_AGE_YEARS = 15
-"""WHO: computer-aided detection of tuberculosis is for people of 15 years and older."""
 SMALLEST_SIDE = 128
 """Pixels; a smaller picture is an icon, and the network would see only interpolation."""
 MAX_PIXELS = 120_000_000
@@ -64,13 +62,18 @@ _VIEW_TEXTS = (
 """Texts of one series: a StudyDescription 'chest PA and lateral' speaks of two films."""
 
 
-def check_header(elements: DicomElements, *, age_years: float | None) -> None:
-    """Raise UnsupportedImage, naming keyword, tag and value, for what the model is not for."""
+def check_header(
+    elements: DicomElements, *, age_years: float | None, min_age_years: int | None
+) -> None:
+    """Raise UnsupportedImage, naming keyword, tag and value, for what the model is not for.
+
+    `min_age_years` is the model card's; None: of any age.
+    """
     _check_kind(elements)
     _check_body_part(elements)
     _check_view(elements)
     _check_frames(elements)
-    _check_age(elements, age_years)
+    _check_age(elements, age_years, min_age_years)
     _check_size(elements)
 
 
@@ -179,8 +182,8 @@ def _check_frames(elements: DicomElements) -> None:
         )
 
 
-def _check_age(elements: DicomElements, age_years: float | None) -> None:
-    if age_years is None or age_years >= MIN_AGE_YEARS:
+def _check_age(elements: DicomElements, age_years: float | None, min_age_years: int | None) -> None:
+    if age_years is None or min_age_years is None or age_years >= min_age_years:
         return
     if parse_age(elements.text("PatientAge")) is not None:
         told = _quote(elements, "PatientAge")
@@ -188,7 +191,7 @@ def _check_age(elements: DicomElements, age_years: float | None) -> None:
         # The birth date itself is never shown.
         told = f"about {age_years:.0f} years old by {name_tag('PatientBirthDate')}"
     raise UnsupportedImage(
-        f"The patient is a child, and the model is for {MIN_AGE_YEARS} years and older: {told}.",
+        f"The patient is a child, and the model is for {min_age_years} years and older: {told}.",
         ReasonCode.CHILD,
     )
 

@@ -30,10 +30,12 @@ _LARGEST_ASPECT = 5.0
 """Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
 
 
-def read_dicom(file: FilmFile, *, size: tuple[int, int] | None = None) -> Radiograph:
+def read_dicom(
+    file: FilmFile, *, size: tuple[int, int] | None = None, min_age_years: int | None = None
+) -> Radiograph:
     """Read a DICOM film, compressed or not, with or without a preamble.
 
-    `size` is explained at `read_radiograph`.
+    `size` and `min_age_years` are explained at `read_radiograph`.
 
     Raises UnreadableImage or UnsupportedImage with the StudyInfo read so far.
     """
@@ -44,7 +46,7 @@ def read_dicom(file: FilmFile, *, size: tuple[int, int] | None = None) -> Radiog
             raise UnreadableImage(
                 "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
             )
-        check_header(film.elements, age_years=study.age_years)
+        check_header(film.elements, age_years=study.age_years, min_age_years=min_age_years)
         full_shape, pixels, scale = _read_grey(film, size)
     except ImageError as error:
         error.study = study

@@ -152,13 +152,17 @@ def test_our_own_bug_is_raised_and_no_row(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "a.png").write_bytes(png(1))
     monkeypatch.setattr(screen_module, "to_model_input", broken)
     with pytest.raises(ValueError, match="ours"):
-        prepare_film(tmp_path / "a.png", height=64, width=64, include_patient=False)
+        prepare_film(
+            tmp_path / "a.png", height=64, width=64, min_age_years=15, include_patient=False
+        )
 
 
 def prepare_dicom(folder: Path, *, include_patient: bool, **elements: Any) -> PreparedFilm:
     path = folder / "film.dcm"
     path.write_bytes(make_dicom(bands([0, 40, 255, 90], "u1"), **PATIENT, **elements))
-    return prepare_film(path, height=64, width=64, include_patient=include_patient)
+    return prepare_film(
+        path, height=64, width=64, min_age_years=15, include_patient=include_patient
+    )
 
 
 def test_identity_leaves_the_worker_only_when_asked_for(tmp_path: Path) -> None:
@@ -194,7 +198,9 @@ def test_a_thumbnail_has_the_film_s_proportions(
 
 def test_a_thumbnail_is_at_most_160_pixels(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(2, height=700, width=500))
-    film = prepare_film(tmp_path / "a.png", height=224, width=224, include_patient=False)
+    film = prepare_film(
+        tmp_path / "a.png", height=224, width=224, min_age_years=15, include_patient=False
+    )
     picture = cv2.imdecode(np.frombuffer(film.thumbnail, np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None and picture.shape == (160, 114)
     assert film.image.shape == (1, 224, 224)

@@ -6,8 +6,8 @@ import pytest
 
 from cxr_train.evaluate.goals import Verdict, judge, judge_one
 from cxr_train.figures.measures import AGAINST_ALL
-from cxr_train.figures.metrics import wilson_interval
 from edge_infer.model.model_card import Metric
+from edge_infer.model.proportions import wilson_interval
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL, Films, Scored, measure
-from cxr_train.figures.metrics import wilson_interval
 from edge_infer.model.model_card import Metric, ScoreRule
+from edge_infer.model.proportions import wilson_interval
 from tests.train.tiny_films import film
 
 LABELS = [0] * 30 + [1] * 20 + [2] * 10 + [3] * 20

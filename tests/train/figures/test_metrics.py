@@ -14,8 +14,8 @@ from cxr_train.figures.metrics import (
     confusion_matrix,
     group_bootstrap,
     macro_f1,
-    wilson_interval,
 )
+from edge_infer.model.proportions import wilson_interval
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 3, 3]
 PREDICTIONS = [0, 0, 1, 1, 1, 2, 0, 2, 3, 1]

@@ -9,24 +9,39 @@ from hypothesis import strategies as st
 
 from cxr_train.errors import DataError
 from cxr_train.figures.operating_point import choose_operating_point, is_adult
+from edge_infer.model.model_card import OperatingPoint
 
 
-def choose(positive: list[int], negative: list[int], target: float = 0.95) -> object:
+def choose(
+    positive: list[int], negative: list[int], target: float = 0.95, by_class: tuple[int, ...] = ()
+) -> OperatingPoint:
     tenths = np.array(positive + negative)
     truth = np.array([True] * len(positive) + [False] * len(negative))
     groups = [str(k) for k in range(len(tenths))]
     return choose_operating_point(
-        tenths, truth, groups, target_sensitivity=target, population="made up"
+        tenths,
+        truth,
+        groups,
+        by_class=np.isin(np.arange(len(tenths)), by_class),
+        target_sensitivity=target,
+        population="made up",
     )
 
 
 def test_by_hand() -> None:
     # Twenty positives at 50, 100, ... 1000 tenths; 95 % means 19 of them: the second lowest, 100.
     point = choose([50 * k for k in range(1, 21)], [99, 100, 500, 20])
-    assert point.threshold == 10.0  # type: ignore[attr-defined]
-    assert point.sensitivity.value == 0.95  # type: ignore[attr-defined]
-    assert point.specificity.value == 0.5  # type: ignore[attr-defined]
-    assert (point.n_positive, point.n_negative, point.n_groups) == (20, 4, 24)  # type: ignore
+    assert point.threshold == 10.0
+    assert point.sensitivity.value == 0.95
+    assert point.specificity.value == 0.5
+    assert (point.n_positive, point.n_negative, point.n_groups) == (20, 4, 24)
+
+
+def test_films_of_the_class_count_as_referred_whatever_they_score() -> None:
+    scores = [50 * k for k in range(1, 21)], [99, 100, 500, 20]
+    point = choose(*scores, by_class=(0, 20))  # a TB film of 5.0 and another film of 9.9
+    assert point.threshold == 10.0
+    assert (point.sensitivity.value, point.specificity.value) == (1.0, 0.25)
 
 
 @given(
@@ -38,7 +53,7 @@ def test_target_is_reached_and_no_higher_threshold_reaches_it(
     positive: list[int], negative: list[int], target: float
 ) -> None:
     point = choose(positive, negative, target)
-    threshold = point.tenths  # type: ignore[attr-defined]
+    threshold = point.tenths
     scores = np.array(positive)
     assert (scores >= threshold).mean() >= target - 1e-12
     assert (scores >= threshold + 1).mean() < target

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.data.dataset import Progress
-from cxr_train.data.manifest import Example
+from cxr_train.data.manifest import MIN_AGE_YEARS, Example
 from cxr_train.errors import DataError
 from edge_infer.errors import ImageError
 from edge_infer.films.read import read_radiograph
@@ -58,7 +58,7 @@ def read_film_facts(
     for done, example in enumerate(examples, 1):
         try:
             content = example.path.read_bytes()
-            pixels = read_radiograph(example.path).pixels
+            pixels = read_radiograph(example.path, min_age_years=MIN_AGE_YEARS).pixels
         except (OSError, ImageError) as error:
             raise DataError(f"{example.name} changed while it was read: {error}.") from error
         facts.append(_facts_of(example, content, pixels))

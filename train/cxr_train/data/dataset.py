@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.config import Balance
-from cxr_train.data.manifest import Example
+from cxr_train.data.manifest import MIN_AGE_YEARS, Example
 from cxr_train.errors import DataError
 from edge_infer.errors import ImageError
 from edge_infer.films.read import read_radiograph
@@ -121,7 +121,8 @@ def _decode_all(
 
     def decode(example: Example) -> NDArray[np.uint8] | str:
         try:
-            return to_model_input(read_radiograph(example.path).pixels, height=height, width=width)
+            film = read_radiograph(example.path, min_age_years=MIN_AGE_YEARS)
+            return to_model_input(film.pixels, height=height, width=width)
         except ImageError as error:
             return str(error)
 

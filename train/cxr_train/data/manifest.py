@@ -36,6 +36,9 @@ IMAGE_SUFFIXES = frozenset(
     {".dcm", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 )
 VAL_SHARE, TEST_SHARE = 0.15, 0.15
+MIN_AGE_YEARS = 15
+"""WHO: computer-aided detection of tuberculosis is for people of 15 years and older. A DICOM film
+that says it is of somebody younger is not read, and the model's card states this age."""
 _BY_SPELLING = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 _TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 # Kermany names its files person123_bacteria_45.jpeg: several films of one child.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
-from cxr_train.figures.metrics import wilson_interval
 from edge_infer.model.model_card import Interval, Metric
+from edge_infer.model.proportions import wilson_interval
 
 
 class Verdict(StrEnum):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cxr_train.data.dataset import LoadedImages, load_images
 from cxr_train.data.manifest import Example, own_examples, read_data
 from cxr_train.errors import DataError
-from cxr_train.figures.calibration import fit_temperature
+from cxr_train.figures.calibration import class_logits, fit_temperature
 from cxr_train.figures.measures import Films, Scored
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
 from cxr_train.figures.referral import referral_of
@@ -91,6 +91,7 @@ def fit_reading(
             tenths,
             labels[adults] == _TB,
             [e.group for e, adult in zip(examples, adults, strict=True) if adult],
+            by_class=class_logits(logits[adults]).argmax(axis=1) == _TB,
             target_sensitivity=TARGET_SENSITIVITY,
             population="validation films of adult sources",
         )

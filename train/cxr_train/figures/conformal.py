@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.errors import DataError
-from cxr_train.figures.metrics import wilson_interval
 from edge_infer.model.findings import printed_units
 from edge_infer.model.model_card import CLASSES, ConformalClass, Interval, UncertainBand
+from edge_infer.model.proportions import wilson_interval
 
 ALPHA = 0.1
 """Share of films of a class whose set may lack it. At 0.05 the bundled model called 77 of 132

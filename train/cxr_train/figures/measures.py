@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.data.manifest import Example
-from cxr_train.figures.metrics import wilson_interval
 from cxr_train.figures.operating_point import is_adult
 from cxr_train.figures.resampling import (
     Values,
@@ -30,6 +29,8 @@ from cxr_train.figures.resampling import (
 )
 from edge_infer.model.findings import calibrated_probabilities, printed_scores
 from edge_infer.model.model_card import CLASSES, Interval, Metric, ScoreRule
+from edge_infer.model.proportions import wilson_interval
+from edge_infer.model.referred import is_referred
 
 ALL = "all"
 AGAINST_NORMAL = "adults, TB against normal"
@@ -177,7 +178,7 @@ def referred(model: Scored) -> NDArray[np.bool_] | None:
     """Say which films are called TB: by threshold, or because it is the likeliest class."""
     if model.tb_threshold is None:
         return None
-    return np.asarray((model.tb_tenths >= model.tb_threshold) | (model.predictions == _TB))
+    return is_referred(model.tb_tenths, model.predictions == _TB, model.tb_threshold)
 
 
 def measure_source(part: Films, source: str) -> Iterator[Metric]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge_infer.model.model_card import CLASSES, Interval
-
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,21 +80,6 @@ def auroc(scores: ArrayLike, positives: ArrayLike) -> float | None:
     ranks = (ends - (counts - 1) / 2)[inverse]  # mean rank of equal scores, from 1
     total = float(ranks[is_positive].sum())
     return (total - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
-
-
-def wilson_interval(successes: int, n: int) -> Interval:
-    """Return a proportion with its 95 % Wilson score interval; ValueError for n = 0."""
-    if not 0 <= successes <= n or n == 0:
-        raise ValueError(f"{successes} of {n} is no proportion")
-    share, z2 = successes / n, _Z95**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    # At 0 and n the bounds are exactly 0 and 1; the formula misses them by a rounding error.
-    return Interval(
-        value=share,
-        low=centre - half if successes else 0.0,
-        high=centre + half if successes < n else 1.0,
-    )
 
 
 def group_bootstrap(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.errors import DataError
-from cxr_train.figures.metrics import wilson_interval
 from edge_infer.model.model_card import OperatingPoint
+from edge_infer.model.proportions import hits_needed, wilson_interval
+from edge_infer.model.referred import is_referred
 
 CHILD_SOURCES = frozenset({"Kermany"})
 """Sources of children: tuberculosis figures leave them out, children make TB look easy."""
@@ -24,21 +24,23 @@ def choose_operating_point(
     positives: NDArray[np.bool_],
     groups: Sequence[str],
     *,
+    by_class: NDArray[np.bool_],
     target_sensitivity: float,
     population: str,
 ) -> OperatingPoint:
-    """Return the highest threshold whose sensitivity on these films reaches the target.
+    """Return the highest threshold at which the scores of these films reach the target.
 
     `tenths` [N] are printed scores in tenths of a point, `positives` [N] the truth, `groups` [N]
-    patients. The intervals are Wilson's, which take films for independent: compare `n_groups` with
-    the films. Raises DataError as `require_enough` does.
+    patients, `by_class` [N] films that are referred for their likeliest class, whatever the
+    threshold: they count in sensitivity and specificity as they do in a worklist. The intervals are
+    Wilson's, which take films for independent: compare `n_groups` with the films. Raises
+    DataError as `require_enough` does.
     """
     require_enough(positives, population=population)
     n_positive, n_negative = int(positives.sum()), int((~positives).sum())
     descending = np.sort(tenths[positives])[::-1]
-    needed = ceil(target_sensitivity * n_positive - 1e-9)
-    threshold = int(descending[needed - 1])
-    called = tenths >= threshold
+    threshold = int(descending[hits_needed(n_positive, target_sensitivity) - 1])
+    called = is_referred(tenths, by_class, threshold)
     return OperatingPoint(
         threshold=threshold / 10,
         target_sensitivity=target_sensitivity,

@@ -222,11 +222,22 @@ def test_body_parts_in_other_scripts(charset: str | None, raw: bytes, tmp_path: 
     read_radiograph(path)
 
 
+@pytest.mark.parametrize("youngest", [None, 12, 13])
+def test_the_youngest_age_is_the_callers(youngest: int | None, tmp_path: Path) -> None:
+    path = write_dicom(tmp_path, PIXELS, PatientAge="012Y")
+    if youngest != 13:
+        read_radiograph(path, min_age_years=youngest)
+        return
+    with pytest.raises(UnsupportedImage, match="the model is for 13 years and older") as caught:
+        read_radiograph(path, min_age_years=youngest)
+    assert caught.value.code is ReasonCode.CHILD
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_films_the_model_is_not_for(name: str, tmp_path: Path) -> None:
     elements, code, told = REFUSED[name]
     with pytest.raises(UnsupportedImage) as caught:
-        read_radiograph(write_dicom(tmp_path, PIXELS, **elements))
+        read_radiograph(write_dicom(tmp_path, PIXELS, **elements), min_age_years=15)
     assert caught.value.code is code
     assert told in str(caught.value)
     assert str(caught.value).endswith(".")
@@ -252,7 +263,7 @@ def test_no_chest_film_is_refused_for_its_free_text(text: str, tmp_path: Path) -
 def test_no_message_contains_the_identity(name: str, tmp_path: Path) -> None:
     elements = {**REFUSED[name][0], **IDENTITY}
     with pytest.raises(ImageError) as caught:
-        read_radiograph(write_dicom(tmp_path, PIXELS, **elements))
+        read_radiograph(write_dicom(tmp_path, PIXELS, **elements), min_age_years=15)
     shown = str(caught.value) + repr(caught.value.study)
     for secret in ("ACC-77001", "MUSTERFRAU", "ERIKA", "ID-990011", "20100704"):
         assert secret not in shown

@@ -94,8 +94,10 @@ def test_full_decode_reads_every_pixel(tmp_path: Path) -> None:
     size = {"height": 64, "width": 64}
     for suffix, differs in ((".png", False), (".jpg", True)):
         path = write(tmp_path, suffix, film(900, 777))
-        whole = prepare_film(path, **size, include_patient=False, full_decode=True)
-        less = prepare_film(path, **size, include_patient=False)
+        whole = prepare_film(
+            path, **size, min_age_years=15, include_patient=False, full_decode=True
+        )
+        less = prepare_film(path, **size, min_age_years=15, include_patient=False)
         exact = to_model_input(read_radiograph(path).pixels, **size)
         np.testing.assert_array_equal(whole.image, exact)
         gap = np.abs(whole.image.astype(int) - less.image)
