@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Train chest X-ray classifiers. Research use only; not a medical device.",
 )
 INTERRUPTED = 130
-EXTRA_MODULES = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib")
+EXTRA_MODULES = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "jinja2")
 EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
     (ConfigError, 2),
     (DataError, 3),

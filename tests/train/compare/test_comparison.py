@@ -205,6 +205,9 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path: Path) -> None:
     assert page.count('src="data:image/png;base64,') == 5
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "96 px, 2 epochs" in page and "not a medical device" in page
+    named = replace(comparison.results[0], cell=Cell(arch="<b>", augment=Augment.NONE, seeds=(0,)))
+    page = write_page(replace(comparison, results=(named,)), [], tmp_path).read_text("utf-8")
+    assert "&lt;b&gt;, none" in page and "<b>" not in page
     text = "\n".join([*markdown(comparison, ("accuracy",)), *describe_effects(comparison)])
     assert "| resnet18, standard | 3 | 0." in text and "(Holm)" in text
 

@@ -1,0 +1,30 @@
+"""Fill a page's template, which lies beside the room that shows it, as `audit/page.html`."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+
+def load_template(name: str) -> Template:
+    """Return the template `name`, a path inside this package; it escapes every value."""
+    return _environment().get_template(name)
+
+
+def picture_address(content: bytes, kind: str) -> str:
+    """Return a picture's bytes as an address that needs no file; `kind` is png or jpeg."""
+    return f"data:image/{kind};base64,{b64encode(content).decode('ascii')}"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("cxr_train", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
