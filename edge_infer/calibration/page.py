@@ -54,7 +54,7 @@ def render_calibration(
 
 
 def draw_plot(films: Sequence[LabelledFilm], calibration: Calibration) -> str:
-    """Draw sensitivity and specificity over every threshold from 0 to 50.1, with their bands."""
+    """Draw sensitivity and specificity over every threshold, with their bands."""
     rows = count_at(films, range(LAST_TENTHS + 1), calibration.prevalence)
     curves = "".join(
         _curve(name, [(row.tenths, read(row)) for row in rows]) for name, read in _CURVES.items()
@@ -108,7 +108,7 @@ def _grid() -> str:
             f'<line class="grid" x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{share}</text>\n'
         )
-    for points in range(0, 51, 10):
+    for points in range(0, 101, 20):
         x = _x(points * 10)
         lines.append(
             f'<text x="{x:.1f}" y="{_TOP + _HEIGHT + 18}" text-anchor="middle">{points}</text>\n'

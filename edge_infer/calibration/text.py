@@ -35,8 +35,7 @@ def describe_rule(calibration: Calibration) -> list[str]:
     return [
         "Counted as the worklist decides: a film is referred when its TB score reaches the "
         "threshold, or when tuberculosis is its likeliest class, whatever the threshold "
-        f"(here {calibration.by_class} of the {calibration.n_positive} films with TB); no "
-        "threshold above 50.1 changes anything.",
+        f"(here {calibration.by_class} of the {calibration.n_positive} films with TB).",
         "In brackets: 95 % intervals, which take every film for another patient: several films of "
         "one patient make them too narrow.",
         "The threshold is chosen and measured on the same films, so the next ones will do a "

@@ -18,9 +18,8 @@ from edge_infer.model.proportions import (
     wilson_interval,
 )
 
-LAST_TENTHS: Final = 501
-"""50.1 points. A film that scores as much has more than half of its probability on tuberculosis:
-it is referred for its class, so that no higher threshold changes any decision."""
+LAST_TENTHS: Final = 1000
+"""100.0 points, the highest threshold there is."""
 _ROUND_TENTHS = tuple(range(0, LAST_TENTHS, 50))
 _SENSITIVITIES = (1.0, 0.99, 0.98, 0.97, 0.95, 0.925, 0.90, 0.85, 0.80, 0.70, 0.60, 0.50)
 UNEVEN: Final = 0.5
@@ -169,7 +168,7 @@ def _without_repeats(rows: Sequence[ThresholdRow], kept: set[int]) -> Iterator[T
 
 
 def choose_tenths(positives: Sequence[ListedFilm], target: float) -> int:
-    """Return the highest threshold in tenths that refers `target` of these films, at most 50.1.
+    """Return the highest threshold in tenths that refers `target` of these films.
 
     ValueError without a film. Films of one score are referred together: the share may be larger.
     """
@@ -234,10 +233,10 @@ def _share(hits: int, n: int) -> Interval | None:
 
 def _count_referred(ascending: Sequence[int], tenths: int) -> int:
     """Count the films that `is_referred` at a threshold, by their effective scores."""
-    return len(ascending) - bisect_left(ascending, min(tenths, LAST_TENTHS))
+    return len(ascending) - bisect_left(ascending, tenths)
 
 
 def _effective_tenths(film: ListedFilm) -> int:
-    """The highest threshold at which the film is referred, at most 50.1."""
+    """The highest threshold at which the film is referred: for its class at any."""
     assert film.tb_tenths is not None, "only screened films are labelled"
-    return LAST_TENTHS if film.has_tb_class else min(film.tb_tenths, LAST_TENTHS)
+    return LAST_TENTHS if film.has_tb_class else film.tb_tenths

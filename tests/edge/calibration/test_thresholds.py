@@ -59,6 +59,17 @@ def test_a_film_of_the_tb_class_is_referred_at_any_threshold() -> None:
     assert count_at(labelled([5], [0]), [LAST_TENTHS], 0.01)[0].tp == 0
 
 
+def test_a_high_score_alone_is_not_referred_at_a_higher_threshold() -> None:
+    """A score made of more than p_tuberculosis passes 50 without the class, and may need more."""
+    films = labelled([900, 610], [600])
+    assert [(row.tp, row.fp) for row in count_at(films, [600, 601, 700], 0.01)] == [
+        (2, 1),
+        (2, 0),
+        (1, 0),
+    ]
+    assert choose_tenths([one.film for one in films if one.has_tb], 1.0) == 610
+
+
 def test_the_highest_threshold_that_reaches_the_target_is_chosen() -> None:
     scores = [listed(str(t), t) for t in range(100, 300, 10)]  # 20 films, 10.0 to 29.0
     assert choose_tenths(scores, 1.0) == 100
@@ -90,7 +101,7 @@ def test_the_chosen_threshold_reaches_the_target_and_the_next_does_not(
 ) -> None:
     films = [
         LabelledFilm(
-            film=listed(str(i), score, has_tb_class=score > 500 or data.draw(st.booleans())),
+            film=listed(str(i), score, has_tb_class=data.draw(st.booleans())),
             has_tb=True,
         )
         for i, score in enumerate(scores)
@@ -158,11 +169,10 @@ def test_films_are_counted_as_the_worklist_decides(
 ) -> None:
     films, referred = [], 0
     for number, (score, has_class, has_tb) in enumerate(drawn):
-        is_class = has_class or score > 500  # half of the probability and more is its class
-        prediction = "tuberculosis" if is_class else "normal"
+        prediction = "tuberculosis" if has_class else "normal"
         decision = decide(make_finding(prediction, tb_tenths=score), make_card(threshold / 10))
         referred += decision is Decision.REFER_TB
-        film = listed(str(number), score, has_tb_class=is_class)
+        film = listed(str(number), score, has_tb_class=has_class)
         films.append(LabelledFilm(film=film, has_tb=has_tb))
     (row,) = count_at(films, [threshold], 0.01)
     assert row.tp + row.fp == referred
