@@ -40,8 +40,27 @@ class InputSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HospitalPoint:
+    """What a TB threshold does to the films of one hospital, TB against normal."""
+
+    source: str
+    own_threshold: float
+    """The highest, in score points, that reaches the target here."""
+    sensitivity: Interval
+    """At the model's threshold, as `specificity`."""
+    specificity: Interval
+    n_positive: int
+    n_negative: int
+    n_groups: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
-    """One threshold: a printed score at or above it takes the decision."""
+    """One threshold: a printed score at or above it takes the decision.
+
+    Sensitivity and specificity count films as the worklist decides: for refer_tb a film whose
+    likeliest class is tuberculosis too.
+    """
 
     threshold: float
     """In score points 0..100, a multiple of 0.1."""
@@ -53,6 +72,8 @@ class OperatingPoint:
     n_groups: int
     population: str
     """Which films it was chosen on, in words."""
+    hospitals: tuple[HospitalPoint, ...] = ()
+    """Those that the target was to be reached in, each alone."""
 
     @property
     def tenths(self) -> int:
@@ -264,11 +285,13 @@ def _check_schema(plain: Any) -> None:
 
 def _check_values(card: ModelCard) -> None:
     points = (card.operating_points.refer_tb, card.operating_points.abnormal)
+    thresholds = [point.threshold for point in points]
+    thresholds += [one.own_threshold for point in points for one in point.hospitals]
     rules = [
         (sorted(card.classes) == sorted(CLASSES), "classes"),
         (card.temperature > 0, "temperature"),
         (32 <= card.input.height <= 1024 and 32 <= card.input.width <= 1024, "input"),
-        (all(_is_threshold(point.threshold) for point in points), "operating_points"),
+        (all(map(_is_threshold, thresholds)), "operating_points"),
         (_are_histograms(card.histograms), "histograms"),
         (card.uncertain is None or _is_band(card.uncertain), "uncertain"),
         (card.referral is None or _is_referral(card.referral), "referral"),

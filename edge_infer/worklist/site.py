@@ -63,6 +63,7 @@ class Site:
             n_positive=self.n_positive,
             n_negative=self.n_negative,
             n_groups=self.n_positive + self.n_negative,
+            hospitals=(),
             population=f"this clinic's own films, the same that the two figures are measured on "
             f"(site file {self.site_id} of {self.created})",
         )

@@ -18,7 +18,7 @@ from cxr_export.val_figures import (
 )
 from cxr_train.data.manifest import MIN_AGE_YEARS, fingerprint, read_data, select
 from cxr_train.errors import DataError
-from cxr_train.figures.calibration import fit_temperature
+from cxr_train.figures.tb_threshold import fit_rule
 from cxr_train.fit.checkpoint import LoadedRun
 from cxr_train.fit.revision import git_revision
 from edge_infer.model.classifier import Classifier
@@ -30,7 +30,6 @@ from edge_infer.model.model_card import (
     ModelCard,
     Quantization,
     Referral,
-    ScoreRule,
     SelfTest,
 )
 from edge_infer.model.model_file import hash_without_card, with_card
@@ -62,8 +61,7 @@ def make_card(
     referral: Referral | None = None,
 ) -> ModelCard:
     """Fit temperature and thresholds on INT8 validation logits and collect every fact."""
-    temperature = fit_temperature(val.logits, val.labels)
-    rule = ScoreRule(temperature=temperature, referral=referral)
+    rule = fit_rule(val.logits, val.examples, referral)
     points = fit_operating_points(val, rule, target_sensitivity=target_sensitivity)
     return ModelCard(
         schema=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
@@ -75,7 +73,7 @@ def make_card(
             width=run.config.input_size,
             preprocessing_version=PREPROCESSING_VERSION,
         ),
-        temperature=temperature,
+        temperature=rule.temperature,
         operating_points=points,
         histograms=tuple(count_scores(val, rule)),
         metrics=tuple(measure_val(val, rule, points.refer_tb.tenths)),
@@ -94,7 +92,7 @@ def make_card(
             tolerance=SELF_TEST_TOLERANCE,
         ),
         model_sha256=model_sha256,
-        uncertain=fit_uncertain_band(val, temperature),
+        uncertain=fit_uncertain_band(val, rule.temperature),
         referral=referral,
     )
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from cxr_export.errors import ParityError
 from cxr_train.data.manifest import Example
-from cxr_train.figures.calibration import class_logits, fit_temperature
+from cxr_train.figures.calibration import class_logits
+from cxr_train.figures.measures import Scored
 from cxr_train.figures.metrics import macro_f1
-from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
+from cxr_train.figures.operating_point import TARGET_SENSITIVITY
+from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.findings import printed_scores
-from edge_infer.model.model_card import CLASSES, Referral, ScoreRule
+from edge_infer.model.model_card import CLASSES, Referral
 from edge_infer.model.referred import is_referred
 
 LARGEST_FP32_DIFFERENCE = 1e-3
@@ -137,24 +138,19 @@ def _tb_missed(
     examples: tuple[Example, ...],
     referral: Referral | None,
 ) -> tuple[int, int]:
-    """Count TB films not referred at the threshold that fp32 logits would have been given."""
-    labels = np.array([example.label for example in examples])
-    adults = is_adult([example.source for example in examples])
-    rule = ScoreRule(temperature=fit_temperature(fp32, labels), referral=referral)
-    is_tb = labels == _TB
-    before, _ = printed_scores(fp32, rule)
-    point = choose_operating_point(
-        before[adults],
-        is_tb[adults],
-        [example.group for example, adult in zip(examples, adults, strict=True) if adult],
-        by_class=class_logits(fp32[adults]).argmax(axis=1) == _TB,
+    """Count TB films that are not referred at the threshold fp32 logits would have been given."""
+    rule = fit_rule(fp32, examples, referral)
+    before, after = (Scored(logits=one, rule=rule, tb_threshold=None) for one in (fp32, int8))
+    point = choose_tb_point(
+        before,
+        examples,
         target_sensitivity=TARGET_SENSITIVITY,
         population="validation films of adult sources",
     )
+    is_tb = np.array([example.label for example in examples]) == _TB
 
-    def missed(logits: NDArray[np.float32]) -> int:
-        scores, _ = printed_scores(logits, rule)
-        by_class = class_logits(logits).argmax(axis=1) == _TB
-        return int((is_tb & ~is_referred(scores, by_class, point.tenths)).sum())
+    def missed(one: Scored) -> int:
+        called = is_referred(one.tb_tenths, one.predictions == _TB, point.tenths)
+        return int((is_tb & ~called).sum())
 
-    return missed(fp32), missed(int8)
+    return missed(before), missed(after)

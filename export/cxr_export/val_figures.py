@@ -20,6 +20,7 @@ from cxr_train.figures.operating_point import (
     is_adult,
     require_enough,
 )
+from cxr_train.figures.tb_threshold import choose_tb_point
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import (
     CLASSES,
@@ -84,13 +85,11 @@ def fit_operating_points(
 ) -> OperatingPoints:
     """Choose both thresholds on the printed scores of films of adult sources."""
     adults = val.only(is_adult([example.source for example in val.examples]))
-    tb, abnormal = printed_scores(adults.logits, rule)
+    _, abnormal = printed_scores(adults.logits, rule)
     return OperatingPoints(
-        refer_tb=choose_operating_point(
-            tb,
-            adults.labels == _TB,
-            adults.groups,
-            by_class=adults.predictions == _TB,
+        refer_tb=choose_tb_point(
+            Scored(logits=val.logits, rule=rule, tb_threshold=None),
+            val.examples,
             target_sensitivity=target_sensitivity,
             population=TB_POPULATION,
         ),

@@ -252,11 +252,15 @@ def card(
     model: Annotated[Path, typer.Argument(help="An exported .onnx.")],
     evaluation: Annotated[Path, typer.Argument(help="Its evaluation.json.")],
     out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("MODEL_CARD.md"),
+    left_out: Annotated[
+        list[Path] | None,
+        typer.Option(help="leave-out.json of trainings like this without a hospital; repeatable."),
+    ] = None,
 ) -> None:
     """Write the model card for reading, from the .onnx and its evaluation."""
     from cxr_train.evaluate.model_card_page import write_model_card
 
-    write_model_card(model, evaluation, out)
+    write_model_card(model, evaluation, out, left_out or ())
 
 
 def _say(line: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_infer.errors import ModelError
-from edge_infer.model.model_card import ModelCard, Referral
+from edge_infer.model.model_card import HospitalPoint, Interval, ModelCard, Referral
 from edge_infer.model.model_file import load_model_file
 from tests.edge.model.make_tiny_onnx import REFERRAL
 
@@ -49,6 +49,26 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
 
 def test_round_trip() -> None:
     assert ModelCard.from_json(CARD.to_json()) == CARD
+    half = Interval(value=0.5, low=0.4, high=0.6)
+    point = replace(
+        CARD.operating_points.refer_tb,
+        hospitals=(
+            HospitalPoint(
+                source="Utopia",
+                own_threshold=41.5,
+                sensitivity=half,
+                specificity=half,
+                n_positive=10,
+                n_negative=20,
+                n_groups=25,
+            ),
+        ),
+    )
+    card = replace(CARD, operating_points=replace(CARD.operating_points, refer_tb=point))
+    assert ModelCard.from_json(card.to_json()) == card
+    text = card.to_json().replace('"own_threshold": 41.5', '"own_threshold": 41.55')
+    with pytest.raises(ModelError, match="'operating_points' is impossible"):
+        ModelCard.from_json(text)
     card = replace(CARD, referral=REFERRAL, self_test=replace(CARD.self_test, logits=FIVE))
     assert ModelCard.from_json(card.to_json()) == card
 

@@ -7,7 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL, Films, Scored, measure
+from cxr_train.figures.measures import (
+    AGAINST_ALL,
+    AGAINST_NORMAL,
+    AGAINST_OTHER,
+    ALL,
+    Films,
+    Scored,
+    measure,
+)
 from edge_infer.model.model_card import Metric, ScoreRule
 from edge_infer.model.proportions import wilson_interval
 from tests.train.tiny_films import film
@@ -51,6 +59,22 @@ def test_tb_is_judged_against_normals_and_against_all_others() -> None:
     assert (normal.estimate, normal.n) == (wilson_interval(28, 30), 30)
     others = find(films, AGAINST_ALL, "specificity", "tuberculosis")
     assert (others.estimate, others.n) == (wilson_interval(58, 60), 60)
+    ill = find(films, AGAINST_OTHER, "specificity", "tuberculosis")
+    assert (ill.estimate, ill.n) == (wilson_interval(30, 30), 30)
+    assert find(films, AGAINST_OTHER, "auroc", "tuberculosis").n == 50
+
+
+def test_a_source_without_tb_still_tells_how_many_it_refers() -> None:
+    films = make_films(0, 1).only(np.array(LABELS) != 3)
+    refers = find(films, "hospital", "specificity", "tuberculosis")
+    assert (refers.estimate, refers.n) == (wilson_interval(58, 60), 60)
+    assert not [m for m in measure(films) if m.name == "sensitivity"]
+
+
+def test_a_source_s_calibration_needs_thirty_films() -> None:
+    assert find(make_films(), "hospital", "ece").n == 80
+    fewer = make_films().only(np.arange(80) < 29)
+    assert not [m for m in measure(fewer) if (m.source, m.name) == ("hospital", "ece")]
 
 
 def test_children_are_in_no_tb_figure() -> None:

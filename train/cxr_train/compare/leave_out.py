@@ -70,7 +70,7 @@ def leave_out(
             words += ["--size", budget.size, "--epochs", budget.epochs]
             words += [word for source in sources for word in ("--without", source)]
             train_run(words, folder, cache=cache)
-            results.append(_measure_fold(folder, examples, sources, cache))
+            results.append(measure_fold(folder, examples, sources, cache))
         write_json(_to_json(results, budget, arch, augment), out / RESULT_FILE)
     except OSError as error:
         raise ReportError(f"{out} cannot be written: {error.strerror}.") from error
@@ -110,10 +110,14 @@ def _folder_name(sources: Sequence[str], arch: str, augment: str) -> str:
     return f"{arch}-{augment}-{hashlib.sha256(','.join(sources).encode()).hexdigest()[:10]}"
 
 
-def _measure_fold(
-    folder: Path, examples: Sequence[Example], sources: Sequence[str], cache: Path | None
+def measure_fold(
+    trained: Path, examples: Sequence[Example], sources: Sequence[str], cache: Path | None = None
 ) -> Fold:
-    model = open_model(folder, cache=cache)
+    """Measure a run folder or .onnx that was trained without `sources` on their films.
+
+    Films of the train and val splits serve. The caller knows that the training did not see them.
+    """
+    model = open_model(trained, cache=cache)
 
     def figures(films: Sequence[Example], what: str) -> tuple[Metric, ...]:
         loaded = load_films(films, model.side, what=what, cache=cache)

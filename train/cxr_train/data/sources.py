@@ -37,6 +37,26 @@ SOURCES: dict[str, SourceFacts] = {
         licence="with attribution (NLM)",
         one_hospital=True,
     ),
+    "Shenzhen": SourceFacts(
+        origin="adults, Shenzhen, China, TB and normal of one hospital",
+        licence="with attribution (NLM)",
+        one_hospital=True,
+    ),
+    "Montgomery": SourceFacts(
+        origin="adults, Montgomery County, USA, TB and normal of one programme",
+        licence="with attribution (NLM)",
+        one_hospital=True,
+    ),
+    "Sakha-TB": SourceFacts(
+        origin="adults, Yakutia, TB and normal of one region; small, strongly compressed films",
+        licence="CC BY 4.0",
+        one_hospital=True,
+    ),
+    "OpenIST": SourceFacts(
+        origin="teaching films, all normal",
+        licence="not stated where it was taken from",
+        one_hospital=False,
+    ),
     "COVID-19 Radiography DB": SourceFacts(
         origin="COVID-19 from Spain and Germany, normals from RSNA; aspect ratio lost",
         licence="academic use",
@@ -73,11 +93,14 @@ SOURCES: dict[str, SourceFacts] = {
 """By the name in the manifest's `source` column. Films of other sources are the user's own."""
 
 
+SAME_HOSPITAL = "same hospital"
+
+
 def describe_pair(source: str) -> str:
     """Say what a disease-normal pair inside `source` proves."""
     facts = SOURCES.get(source)
     if facts is None:
         return "one source by its name; whether it is one hospital is not known here"
     if facts.one_hospital:
-        return "same hospital"
+        return SAME_HOSPITAL
     return "a collection whose classes come from different hospitals: proves little"

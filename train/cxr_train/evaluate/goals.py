@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
+from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, AGAINST_OTHER, ALL
 from edge_infer.model.model_card import Interval, Metric
 from edge_infer.model.proportions import wilson_interval
 
@@ -51,6 +51,16 @@ GOALS: tuple[Goal, ...] = (
         )
         for population in (AGAINST_NORMAL, AGAINST_ALL)
         for figure, limit in (("sensitivity", 0.9), ("specificity", 0.7))
+    ),
+    *(
+        Goal(
+            title=f"AUROC, {population}",
+            source=population,
+            name="auroc",
+            class_name="tuberculosis",
+            at_least=0.93,
+        )
+        for population in (AGAINST_NORMAL, AGAINST_OTHER)
     ),
 )
 """WHO's 2014 target product profile for a triage test of TB: at least 90 % sensitivity at 70 %

@@ -10,28 +10,37 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cxr_train.data.sources import SOURCES, describe_pair
+from cxr_train.data.sources import SAME_HOSPITAL, SOURCES, describe_pair
 from cxr_train.errors import DataError
 from cxr_train.evaluate.text import show_interval
-from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
+from cxr_train.figures.measures import AGAINST_NORMAL, ALL, POPULATIONS
 from edge_infer.errors import ReportError
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import Interval, Metric, ModelCard, OperatingPoint
 
-_POPULATIONS = (ALL, AGAINST_NORMAL, AGAINST_ALL)
+_POPULATIONS = (ALL, *POPULATIONS)
 _FAILING_ACCURACY = 0.8
+_SEEN = {
+    "site": "never seen",
+    "test": "other patients of a hospital it learned from",
+}
+"""What a split's name says of its hospitals."""
 _Plain = dict[str, Any]
 
 
-def write_model_card(model: Path, evaluation: Path, out: Path) -> None:
+def write_model_card(
+    model: Path, evaluation: Path, out: Path, left_out: Sequence[Path] = ()
+) -> None:
     """Write `out` (Markdown) for the .onnx at `model` and its evaluation.json.
 
-    Raises ModelError for an unusable model, DataError when the evaluation is of another file, and
-    ReportError when `out` cannot be written.
+    `left_out` are files of `cxr-train leave-out`: trainings by the model's recipe without a
+    hospital, and what they do there. Raises ModelError for an unusable model, DataError when the
+    evaluation is of another file or a file is none, and ReportError when `out` cannot be written.
     """
     classifier = Classifier.load(model)
     measured = read_evaluation(evaluation, sha256=classifier.sha256)
-    text = "\n".join(render_model_card(classifier.card, classifier.sha256, measured)) + "\n"
+    folds = [fold for file in left_out for fold in read_folds(file)]
+    text = "\n".join(render_model_card(classifier.card, classifier.sha256, measured, folds)) + "\n"
     try:
         part = out.with_name(out.name + ".part")
         part.write_text(text, encoding="utf-8")
@@ -56,7 +65,23 @@ def read_evaluation(file: Path, *, sha256: str) -> _Plain:
     return plain
 
 
-def render_model_card(card: ModelCard, sha256: str, measured: _Plain) -> Iterator[str]:
+def read_folds(file: Path) -> list[_Plain]:
+    """Read the folds of a leave-out.json, else DataError."""
+    try:
+        folds: list[_Plain] = json.loads(file.read_text(encoding="utf-8"))["folds"]
+        for fold in folds:
+            [_metric(plain) for plain in fold["metrics"]]
+            ", ".join(fold["sources"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{file} holds no left-out folds: make them with `cxr-train leave-out`."
+        ) from error
+    return folds
+
+
+def render_model_card(
+    card: ModelCard, sha256: str, measured: _Plain, folds: Sequence[_Plain] = ()
+) -> Iterator[str]:
     """Yield the lines of the page."""
     yield f"# Model card: {card.name} {card.version}"
     yield ""
@@ -68,6 +93,7 @@ def render_model_card(card: ModelCard, sha256: str, measured: _Plain) -> Iterato
         "95 % intervals: Wilson's for proportions, over resampled patients for the rest."
     )
     yield from _intended_use(card)
+    yield from _hospitals(measured["splits"], folds)
     yield from _training(card)
     yield from _thresholds(card)
     for split in measured["splits"]:
@@ -86,6 +112,49 @@ def _intended_use(card: ModelCard) -> Iterator[str]:
         "are not screened."
     )
     yield "- To sort a day's films for a second test. Not to diagnose, not to rule a disease out."
+
+
+def _hospitals(splits: Sequence[_Plain], folds: Sequence[_Plain]) -> Iterator[str]:
+    """Say what the shipped threshold does in one hospital at a time, those never seen first."""
+    rows = []
+    for split in splits:
+        metrics = [_metric(plain) for plain in split["metrics"]]
+        for source in sorted({metric.source for metric in metrics} - {ALL, *POPULATIONS}):
+            if describe_pair(source) == SAME_HOSPITAL:
+                seen = _SEEN.get(split["split"], f"split `{split['split']}`")
+                rows.append(_hospital(source, seen, source, metrics))
+    for fold in folds:
+        metrics = [_metric(plain) for plain in fold["metrics"]]
+        name = ", ".join(fold["sources"])
+        rows.append(_hospital(name, "left out of a training like this", AGAINST_NORMAL, metrics))
+    rows = [row for row in rows if row]
+    if not rows:
+        return
+    yield from ("", "## Inside one hospital, at the shipped TB threshold", "")
+    yield "TB against normal films of the same hospital, counted as the worklist decides."
+    yield from ("", "| hospital | | sensitivity | specificity | TB, normal films | AUROC |")
+    yield "|" + " --- |" * 6
+    yield from rows
+
+
+def _hospital(name: str, seen: str, source: str, metrics: Sequence[Metric]) -> str:
+    """Return a hospital's row, or nothing where it lacks TB or normal films."""
+    found = {metric.name: metric for metric in metrics if metric.source == source}
+    if not {"sensitivity", "specificity"} <= set(found):
+        return ""
+    sensitivity, specificity = found["sensitivity"], found["specificity"]
+    area = [
+        show_interval(metric.estimate)
+        for metric in metrics
+        if metric.source == source
+        and metric.name in ("pair_auroc", "auroc")
+        and metric.class_name == sensitivity.class_name
+    ]
+    return (
+        f"| {name} | {seen} | {show_interval(sensitivity.estimate)} | "
+        f"{show_interval(specificity.estimate)} | {sensitivity.n}, {specificity.n} | "
+        f"{''.join(area[:1])} |"
+    )
 
 
 def _training(card: ModelCard) -> Iterator[str]:
@@ -117,10 +186,19 @@ def _thresholds(card: ModelCard) -> Iterator[str]:
         ("abnormal", "abnormal score", points.abnormal),
     ):
         yield _threshold(name, score, point)
+    if card.referral is not None:
+        yield from ("", f"The TB score: {card.referral.statement}")
     yield ""
     for point in (points.refer_tb, points.abnormal):
         aim = f"{point.target_sensitivity:.0%}"
         yield f"- Chosen on {point.population}, for a sensitivity of {aim}."
+    for hospital in points.refer_tb.hospitals:
+        yield (
+            f"- Validation films of {hospital.source} alone: sensitivity "
+            f"{show_interval(hospital.sensitivity)} of {hospital.n_positive}, specificity "
+            f"{show_interval(hospital.specificity)} of {hospital.n_negative}; {aim} there takes "
+            f"{hospital.own_threshold:.1f} or less."
+        )
     band = card.uncertain
     if band is None:
         yield "- No film is called `uncertain`: the validation films were too few for a promise."

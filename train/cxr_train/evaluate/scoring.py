@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from cxr_train.data.dataset import LoadedImages, load_images
 from cxr_train.data.manifest import Example, own_examples, read_data
 from cxr_train.errors import DataError
-from cxr_train.figures.calibration import class_logits, fit_temperature
 from cxr_train.figures.measures import Films, Scored
-from cxr_train.figures.operating_point import TARGET_SENSITIVITY, choose_operating_point, is_adult
+from cxr_train.figures.operating_point import TARGET_SENSITIVITY
 from cxr_train.figures.referral import referral_of
+from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.findings import printed_scores
-from edge_infer.model.model_card import CLASSES, ModelCard, Referral, ScoreRule
+from edge_infer.model.model_card import ModelCard, Referral, ScoreRule
 
-_TB = CLASSES.index("tuberculosis")
 Images = NDArray[np.uint8]
 """[N, 1, height, width], the network's input."""
 
@@ -80,18 +78,15 @@ def fit_reading(
     """Fit the temperature and, where adults' films suffice, the TB threshold on validation films.
 
     `referral` is what the TB score is made of (None: p_tuberculosis). The threshold is the highest
-    with a sensitivity of 0.95 on adult sources; None when they hold too few TB films.
+    with a sensitivity of 0.95 on adult sources and in each hospital among them; None when they hold
+    too few TB films.
     """
-    labels = np.array([example.label for example in examples], dtype=np.int64)
-    rule = ScoreRule(temperature=fit_temperature(logits, labels), referral=referral)
-    adults = is_adult([example.source for example in examples])
-    tenths, _ = printed_scores(logits[adults], rule)
+    rule = fit_rule(logits, examples, referral)
+    scored = Scored(logits=logits, rule=rule, tb_threshold=None)
     try:
-        point = choose_operating_point(
-            tenths,
-            labels[adults] == _TB,
-            [e.group for e, adult in zip(examples, adults, strict=True) if adult],
-            by_class=class_logits(logits[adults]).argmax(axis=1) == _TB,
+        point = choose_tb_point(
+            scored,
+            examples,
             target_sensitivity=TARGET_SENSITIVITY,
             population="validation films of adult sources",
         )

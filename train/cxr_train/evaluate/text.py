@@ -1,13 +1,17 @@
-"""An evaluation in plain text: the honest pair first, every figure with its interval."""
+"""An evaluation in plain text, every figure with its interval.
+
+What the shipped threshold does comes first, in one hospital after the other: an AUROC promises what
+a threshold chosen elsewhere need not keep.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cxr_train.data.sources import describe_pair
+from cxr_train.data.sources import SAME_HOSPITAL, describe_pair
 from cxr_train.evaluate.evaluation import Evaluation, SplitResult
 from cxr_train.figures.conformal import describe
-from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
+from cxr_train.figures.measures import AGAINST_NORMAL, ALL, POPULATIONS
 from edge_infer.model.model_card import CLASSES, Interval, Metric
 
 _CLASS_FIGURES = ("precision", "recall", "f1", "auroc")
@@ -40,6 +44,7 @@ def _describe_split(result: SplitResult) -> Iterator[str]:
     for kind in sorted({metric.input_type for metric in result.metrics}):
         metrics = [metric for metric in result.metrics if metric.input_type == kind]
         yield f"  {kind} files"
+        yield from _describe_threshold(metrics)
         yield from _describe_pairs(metrics)
         yield from _describe_tb(metrics)
         yield from _describe_all(metrics)
@@ -52,9 +57,34 @@ def _describe_split(result: SplitResult) -> Iterator[str]:
         yield f"    films whose set is not exactly one class: {result.undecided or 0:.3f}"
 
 
+def _describe_threshold(metrics: list[Metric]) -> Iterator[str]:
+    """Yield what the shipped threshold does: same hospitals first, then other sources, then all."""
+    found = {
+        (metric.source, metric.name): f"{show_interval(metric.estimate)}, n {metric.n}"
+        for metric in metrics
+        if metric.name in ("sensitivity", "specificity")
+    }
+    sources = sorted({source for source, _ in found} - set(POPULATIONS), key=_hospitals_first)
+    if found:
+        yield "    at the shipped TB threshold, films counted as the worklist decides:"
+    for source in (*sources, *POPULATIONS):
+        figures = [
+            f"{name} {found[source, name]}"
+            for name in ("sensitivity", "specificity")
+            if (source, name) in found
+        ]
+        if figures:
+            proves = "" if source in POPULATIONS else f" ({describe_pair(source)})"
+            yield f"      {source}{proves if len(figures) > 1 else ''}: {'; '.join(figures)}"
+
+
+def _hospitals_first(source: str) -> tuple[bool, str]:
+    return describe_pair(source) != SAME_HOSPITAL, source
+
+
 def _describe_pairs(metrics: list[Metric]) -> Iterator[str]:
     pairs = [metric for metric in metrics if metric.name == "pair_auroc"]
-    for metric in sorted(pairs, key=lambda one: describe_pair(one.source) != "same hospital"):
+    for metric in sorted(pairs, key=lambda one: _hospitals_first(one.source)):
         yield (
             f"    {metric.class_name} against normal inside {metric.source}: AUROC "
             f"{show_interval(metric.estimate)}, n {metric.n} ({describe_pair(metric.source)})"
@@ -62,9 +92,9 @@ def _describe_pairs(metrics: list[Metric]) -> Iterator[str]:
 
 
 def _describe_tb(metrics: list[Metric]) -> Iterator[str]:
-    for population in (AGAINST_NORMAL, AGAINST_ALL):
+    for population in POPULATIONS:
         for metric in metrics:
-            if metric.source == population:
+            if metric.source == population and metric.name == "auroc":
                 yield (
                     f"    {population}: {metric.name} {show_interval(metric.estimate)}, "
                     f"n {metric.n}"
@@ -88,10 +118,11 @@ def _describe_all(metrics: list[Metric]) -> Iterator[str]:
 
 
 def _describe_sources(metrics: list[Metric]) -> Iterator[str]:
-    known = {ALL, AGAINST_NORMAL, AGAINST_ALL}
     for metric in metrics:
-        if metric.source not in known and metric.name == "accuracy":
-            yield f"    {metric.source}: accuracy {show_interval(metric.estimate)}, n {metric.n}"
+        if metric.source not in (ALL, *POPULATIONS) and metric.name in ("accuracy", "ece"):
+            yield (
+                f"    {metric.source}: {metric.name} {show_interval(metric.estimate)}, n {metric.n}"
+            )
 
 
 def _describe_view(view: str, metrics: list[Metric]) -> Iterator[str]:

@@ -34,9 +34,15 @@ from edge_infer.model.referred import is_referred
 
 ALL = "all"
 AGAINST_NORMAL = "adults, TB against normal"
+AGAINST_OTHER = "adults, TB against other disease"
 AGAINST_ALL = "adults, TB against all others"
+POPULATIONS = (AGAINST_NORMAL, AGAINST_OTHER, AGAINST_ALL)
+"""What TB is told from, adults' films of all sources pooled."""
 FEWEST_OF_A_PAIR = 10
 """A pair of one source needs this many films of each class to be reported."""
+FEWEST_FOR_CALIBRATION = 30
+"""A source needs this many films for its calibration error to be reported: half of 15 bins of one
+film each would be error by chance alone."""
 _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 
 
@@ -148,11 +154,12 @@ def measure_classes(films: Films) -> Iterator[Metric]:
 
 
 def measure_tb(adults: Films) -> Iterator[Metric]:
-    """Yield TB's AUROC, sensitivity and specificity against normals, then against all others."""
+    """Yield TB's AUROC, sensitivity and specificity against normals, other disease, and both."""
     is_tb = adults.labels == _TB
     name = CLASSES[_TB]
-    against = {AGAINST_NORMAL: is_tb | (adults.labels == _NORMAL), AGAINST_ALL: is_tb | True}
-    for population, kept in against.items():
+    is_normal = adults.labels == _NORMAL
+    kinds = (is_tb | is_normal, ~is_normal, is_tb | True)
+    for population, kept in zip(POPULATIONS, kinds, strict=True):
         part = adults.only(kept)
         truth = is_tb[kept]
         if not len(truth):
@@ -182,10 +189,14 @@ def referred(model: Scored) -> NDArray[np.bool_] | None:
 
 
 def measure_source(part: Films, source: str) -> Iterator[Metric]:
-    """Yield one source's accuracy, each class's recall, and AUROC of its disease-normal pairs."""
+    """Yield one source's accuracy, calibration error, TB figures and disease-normal AUROCs."""
     labels = part.labels
     yield _proportion(part, source, "accuracy", "", [m.predictions == labels for m in part.models])
-    if is_adult([source])[0] and (labels == _TB).any():
+    if len(labels) >= FEWEST_FOR_CALIBRATION:
+        weights = group_weights(part.groups)
+        errors = [_calibration_error(model, labels, weights) for model in part.models]
+        yield from _resampled(part, source, "ece", "", errors, centred=True)
+    if is_adult([source])[0]:
         yield from _at_operating_point(part, source, labels == _TB)
     normal = labels == _NORMAL
     for index, name in enumerate(CLASSES):

@@ -27,19 +27,20 @@ def choose_operating_point(
     by_class: NDArray[np.bool_],
     target_sensitivity: float,
     population: str,
+    at_most: int = 1000,
 ) -> OperatingPoint:
     """Return the highest threshold at which the scores of these films reach the target.
 
     `tenths` [N] are printed scores in tenths of a point, `positives` [N] the truth, `groups` [N]
     patients, `by_class` [N] films that are referred for their likeliest class, whatever the
-    threshold: they count in sensitivity and specificity as they do in a worklist. The intervals are
-    Wilson's, which take films for independent: compare `n_groups` with the films. Raises
-    DataError as `require_enough` does.
+    threshold: they count in sensitivity and specificity as they do in a worklist. `at_most` is a
+    threshold, in tenths, that another population needs. The intervals are Wilson's, which take
+    films for independent: compare `n_groups` with the films. Raises DataError as `require_enough`
+    does.
     """
     require_enough(positives, population=population)
     n_positive, n_negative = int(positives.sum()), int((~positives).sum())
-    descending = np.sort(tenths[positives])[::-1]
-    threshold = int(descending[hits_needed(n_positive, target_sensitivity) - 1])
+    threshold = min(at_most, highest_threshold(tenths[positives], target_sensitivity))
     called = is_referred(tenths, by_class, threshold)
     return OperatingPoint(
         threshold=threshold / 10,
@@ -51,6 +52,12 @@ def choose_operating_point(
         n_groups=len(set(groups)),
         population=population,
     )
+
+
+def highest_threshold(tenths: NDArray[np.int64], target_sensitivity: float) -> int:
+    """Return the highest threshold that this share of the scores [n] reaches; n is 1 or more."""
+    needed = hits_needed(len(tenths), target_sensitivity)
+    return int(np.sort(tenths)[::-1][needed - 1])
 
 
 def require_enough(positives: NDArray[np.bool_], *, population: str) -> None:

@@ -1,0 +1,122 @@
+"""The TB threshold holds in the worst hospital; what the class decides is counted beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxr_train.figures.calibration import fit_temperature, source_weights
+from cxr_train.figures.measures import Scored
+from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
+from edge_infer.model.model_card import CLASSES, OperatingPoint, Referral, ScoreRule
+from tests.train.tiny_films import film
+
+HEAD_ALONE = Referral(statement="", head=1.0, tuberculosis=0.0, abnormal=0.0, offset=0.0)
+RULE = ScoreRule(temperature=1.0, referral=HEAD_ALONE)
+NORMAL, TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
+
+
+def choose(films: list[tuple[str, int, float, int]], target: float = 0.95) -> OperatingPoint:
+    """Choose for films of (source, label, TB score in points, likeliest class)."""
+    points = np.array([score for _, _, score, _ in films]) / 100
+    logits = np.zeros((len(films), 5), np.float32)
+    logits[np.arange(len(films)), [likeliest for *_, likeliest in films]] = 3
+    logits[:, 4] = np.log(points / (1 - points))
+    examples = [film(label, str(k), source) for k, (source, label, _, _) in enumerate(films)]
+    return choose_tb_point(
+        Scored(logits=logits, rule=RULE, tb_threshold=None),
+        examples,
+        target_sensitivity=target,
+        population="made up",
+    )
+
+
+def hospital(name: str, tb: list[float], normal: list[float]) -> list[tuple[str, int, float, int]]:
+    films = [(name, TB, score, NORMAL) for score in tb]
+    return films + [(name, NORMAL, score, NORMAL) for score in normal]
+
+
+EASY = hospital("Shenzhen", [90.0] * 40, [10.0] * 30)
+HARD = hospital("Sakha-TB", [30.0] + [60.0] * 19, [20.0] * 10 + [70.0] * 10)
+
+
+def test_the_worst_hospital_decides() -> None:
+    point = choose(EASY + HARD)
+    assert point.threshold == 60.0, "19 of 20 in the hard hospital"
+    by_name = {one.source: one for one in point.hospitals}
+    assert list(by_name) == ["Sakha-TB", "Shenzhen"]
+    hard, easy = by_name["Sakha-TB"], by_name["Shenzhen"]
+    assert (hard.own_threshold, easy.own_threshold) == (60.0, 90.0)
+    assert (hard.sensitivity.value, hard.specificity.value) == (0.95, 0.5)
+    assert (easy.sensitivity.value, easy.specificity.value) == (1.0, 1.0)
+    assert (hard.n_positive, hard.n_negative, hard.n_groups) == (20, 20, 40)
+    # Pooled, 95 % of the 60 TB films would take no more than 60.0 either: it misses one of them.
+    assert point.sensitivity.value == pytest.approx(59 / 60)
+    assert point.population.startswith("made up; the target holds in each of Sakha-TB, Shenzhen")
+
+
+def test_a_pooled_source_that_needs_less_decides_where_no_hospital_does() -> None:
+    elsewhere = [("TBX11K", TB, 5.0, NORMAL)] * 20
+    point = choose(EASY + elsewhere)
+    assert point.threshold == 5.0 and [one.own_threshold for one in point.hospitals] == [90.0]
+    alone = choose([("", *rest) for _, *rest in EASY])
+    assert alone.hospitals == () and alone.population == "made up"
+
+
+def test_classes_of_different_hospitals_are_no_hospital() -> None:
+    mixed = hospital("Rahman TB db", [3.0] * 2 + [80.0] * 38, [10.0] * 20)
+    assert [one.source for one in choose(EASY + mixed).hospitals] == ["Shenzhen"]
+    few = hospital("Utopia", [1.0] * 9, [0.5] * 20)
+    assert [one.source for one in choose(EASY + few).hospitals] == ["Shenzhen"]
+
+
+def test_films_of_the_tb_class_are_referred_whatever_their_score() -> None:
+    """They count in the figures, and the threshold is not raised for their sake."""
+    films = hospital("Utopia", [50.0] * 20, [10.0] * 20)
+    films[0] = ("Utopia", TB, 1.0, TB)
+    films[1] = ("Utopia", TB, 1.0, TB)
+    films[-1] = ("Utopia", NORMAL, 1.0, TB)
+    point = choose(films)
+    assert point.threshold == 1.0, "the scores alone reach 18 of 20 at 50.0"
+    assert choose(films, target=0.9).sensitivity.value == 1.0
+    assert choose(films, target=0.9).specificity.value == 0.95
+    (one,) = choose(films, target=0.9).hospitals
+    assert (one.sensitivity.value, one.specificity.value) == (1.0, 0.95)
+
+
+@given(
+    st.lists(st.integers(1, 999), min_size=10, max_size=30),
+    st.lists(st.integers(1, 999), min_size=10, max_size=30),
+    st.sampled_from([0.8, 0.95, 1.0]),
+)
+def test_every_hospital_reaches_the_target(a: list[int], b: list[int], target: float) -> None:
+    films = hospital("A", [t / 10 for t in a], [50.0] * 10)
+    films += hospital("B", [t / 10 for t in b], [50.0] * 10)
+    point = choose(films, target)
+    assert all(one.sensitivity.value >= target - 1e-9 for one in point.hospitals)
+    assert point.sensitivity.value >= target - 1e-9
+    lowest = min(one.own_threshold for one in point.hospitals)
+    assert point.threshold <= lowest
+
+
+def test_every_source_counts_alike_for_the_temperature() -> None:
+    """300 films of one source that is too sure, 60 of one that is not sure enough."""
+    random = np.random.default_rng(0)
+    labels = np.arange(360) % 4
+    truth = np.eye(4)[labels] * 2 + random.gumbel(0, 1, (360, 4))
+    sure = np.where(np.arange(360) < 300, 3.0, 0.5)[:, None]
+    logits = (np.log(np.exp(2 * np.eye(4)[truth.argmax(axis=1)])) * sure).astype(np.float32)
+    examples = [film(int(k), str(i), "a" if i < 300 else "b") for i, k in enumerate(labels)]
+    alike = fit_rule(logits, examples, None).temperature
+    own = [fit_temperature(logits[part], labels[part]) for part in (slice(300), slice(300, 360))]
+    pooled = fit_temperature(logits, labels)
+    assert own[1] < alike < pooled < own[0]
+
+
+def test_a_source_of_few_films_weighs_less() -> None:
+    weights = source_weights(["a"] * 60 + ["b"] * 30 + ["c"] * 3)
+    assert weights.mean() == pytest.approx(1)
+    sums = [weights[:60].sum(), weights[60:90].sum(), weights[90:].sum()]
+    assert sums[0] == pytest.approx(sums[1]) and sums[2] == pytest.approx(sums[1] / 10)

@@ -1,0 +1,124 @@
+"""The TB threshold: the target holds in the worst hospital, not only on average over them.
+
+Chosen on validation films pooled over sources, a threshold is one of the sources with the most TB
+films, whose normals come from elsewhere. A clinic is one hospital: so the target must be reached in
+every hospital that has films of both classes, and the lowest of their thresholds and the pooled one
+is taken. By scores alone: films that are called for their likeliest class come on top, because the
+class is what carries over to another hospital least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr_train.data.manifest import Example
+from cxr_train.data.sources import SOURCES
+from cxr_train.figures.calibration import fit_temperature, source_weights
+from cxr_train.figures.measures import Scored
+from cxr_train.figures.operating_point import (
+    choose_operating_point,
+    highest_threshold,
+    is_adult,
+)
+from edge_infer.model.model_card import (
+    CLASSES,
+    HospitalPoint,
+    OperatingPoint,
+    Referral,
+    ScoreRule,
+)
+from edge_infer.model.proportions import wilson_interval
+from edge_infer.model.referred import is_referred
+
+FEWEST_OF_A_HOSPITAL = 10
+"""A hospital needs this many films with TB and this many normal ones to have a say."""
+_NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
+
+
+def fit_rule(
+    logits: NDArray[np.float32], examples: Sequence[Example], referral: Referral | None
+) -> ScoreRule:
+    """Fit the temperature on validation logits [N, K], every source counting alike.
+
+    `referral` is what the TB score is made of; None: p_tuberculosis.
+    """
+    labels = np.array([example.label for example in examples], dtype=np.int64)
+    weights = source_weights([example.source for example in examples])
+    return ScoreRule(temperature=fit_temperature(logits, labels, weights), referral=referral)
+
+
+def choose_tb_point(
+    scored: Scored, examples: Sequence[Example], *, target_sensitivity: float, population: str
+) -> OperatingPoint:
+    """Choose the TB threshold on validation films, of which those of adult sources count.
+
+    Without a hospital that has films enough of TB and normal, the pooled films choose alone.
+    Raises DataError where there are fewer than ten TB films or no other.
+    """
+    adult = is_adult([example.source for example in examples])
+    films = [example for example, kept in zip(examples, adult, strict=True) if kept]
+    scored = scored.only(adult)
+    labels = np.array([film.label for film in films], dtype=np.int64)
+    tenths, by_class = scored.tb_tenths, scored.predictions == _TB
+    own = {
+        source: highest_threshold(tenths[chosen & (labels == _TB)], target_sensitivity)
+        for source, chosen in _hospitals(films, labels)
+    }
+    groups = np.array([film.group for film in films], dtype=np.str_)
+    point = choose_operating_point(
+        tenths,
+        labels == _TB,
+        list(groups),
+        target_sensitivity=target_sensitivity,
+        population=_describe(population, own),
+        by_class=by_class,
+        at_most=min(own.values(), default=1000),
+    )
+    called = is_referred(tenths, by_class, point.tenths)
+    hospitals = tuple(
+        _measure(source, own[source], called[chosen], labels[chosen] == _TB, groups[chosen])
+        for source, chosen in _hospitals(films, labels)
+    )
+    return replace(point, hospitals=hospitals)
+
+
+def _hospitals(
+    films: Sequence[Example], labels: NDArray[np.int64]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each source that is one hospital, as far as known, and which films of it are a pair."""
+    sources = np.array([film.source for film in films], dtype=np.str_)
+    for source in sorted(set(sources) - {""}):
+        facts = SOURCES.get(str(source))
+        tb, normal = ((sources == source) & (labels == index) for index in (_TB, _NORMAL))
+        is_one_hospital = facts is None or facts.one_hospital
+        if is_one_hospital and min(tb.sum(), normal.sum()) >= FEWEST_OF_A_HOSPITAL:
+            yield str(source), tb | normal
+
+
+def _describe(population: str, own: dict[str, int]) -> str:
+    if not own:
+        return population
+    return f"{population}; the target holds in each of {', '.join(own)} alone, and pooled"
+
+
+def _measure(
+    source: str,
+    own_tenths: int,
+    called: NDArray[np.bool_],
+    is_tb: NDArray[np.bool_],
+    groups: NDArray[np.str_],
+) -> HospitalPoint:
+    n_positive, n_negative = int(is_tb.sum()), int((~is_tb).sum())
+    return HospitalPoint(
+        source=source,
+        own_threshold=own_tenths / 10,
+        sensitivity=wilson_interval(int((called & is_tb).sum()), n_positive),
+        specificity=wilson_interval(int((~called & ~is_tb).sum()), n_negative),
+        n_positive=n_positive,
+        n_negative=n_negative,
+        n_groups=len(set(groups)),
+    )
