@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr_train.errors import ConfigError
+from edge_infer.model.model_card import CLASSES
 
 
 class Augment(StrEnum):
@@ -19,6 +20,7 @@ class Augment(StrEnum):
     NONE = "none"
     STANDARD = "standard"
     STRONG = "strong"
+    HOSPITAL = "hospital"
 
 
 class Balance(StrEnum):
@@ -48,6 +50,19 @@ class TrainConfig:
     arch: str = "resnet18"
     augment: Augment = Augment.STANDARD
     pretrained: bool = False
+    referral: bool = False
+    """A fifth output, the referral logit, trained to rank diseased over normal films of the same
+    hospital; it needs `hospitals`."""
+    hospitals: tuple[str, ...] = ()
+    """Sources whose normal and diseased films come from the same machines."""
+    referral_weight: float = 1.0
+    """Of the ranking within hospitals, beside the classes' cross entropy of weight 1."""
+    align_weight: float = 0.0
+    """Of the spread of sources' mean referral logit over normal films."""
+    lung_weight: float = 0.0
+    """Of the share of evidence outside the lungs; it needs lung masks."""
+    box_weight: float = 0.0
+    """Of TB evidence outside the boxes round lesions; it needs boxes."""
     input_size: int = 224
     """Side of the exported model's square input; the last stage must have this size."""
     stages: tuple[Stage, ...] = (Stage(size=224, epochs=20),)
@@ -94,6 +109,11 @@ class TrainConfig:
                 bool(self.stages) and self.stages[-1].size != self.input_size,
                 "the last stage's size must equal input_size",
             ),
+            (self.referral and not self.hospitals, "referral needs hospitals"),
+            (
+                min(self.referral_weight, self.align_weight, self.lung_weight, self.box_weight) < 0,
+                "referral_weight, align_weight, lung_weight, box_weight: 0 or more",
+            ),
             (self.batch_size < 2, "batch_size: at least 2"),
             (self.samples_per_epoch < 0, "samples_per_epoch: 0 or more"),
             (self.learning_rate <= 0, "learning_rate: above 0"),
@@ -118,6 +138,11 @@ class TrainConfig:
     def epochs(self) -> int:
         """Epochs of all stages together."""
         return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network: the classes and perhaps the referral logit."""
+        return len(CLASSES) + self.referral
 
     def stage_of(self, epoch: int) -> Stage:
         """Return the stage that epoch number `epoch` (from 0) belongs to."""
@@ -155,6 +180,8 @@ def make_config(settings: dict[str, Any]) -> TrainConfig:
 def _check_type(key: str, value: Any, default: Any) -> Any:
     if key == "stages":
         return _make_stages(value)
+    if key == "hospitals":
+        return _make_names(key, value)
     if isinstance(default, StrEnum):
         kind = type(default)
         if value not in [member.value for member in kind]:
@@ -167,6 +194,12 @@ def _check_type(key: str, value: Any, default: Any) -> Any:
     if type(value) is not type(default):
         raise ConfigError(f"'{key}' is {value!r}; it must be of type {type(default).__name__}.")
     return value
+
+
+def _make_names(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise ConfigError(f"'{key}' is {value!r}; it must be a list of names.")
+    return tuple(value)
 
 
 def _make_stage(size: int, epochs: int, augment: str | None = None) -> Stage:

@@ -5,6 +5,7 @@
 `strong`    ours: the above with squash jitter, plus evened or deepened illumination, grey curves,
             blur, edge enhancement, noise, boxes and borders, so that a maker's picture processing,
             redaction boxes and collimation stop naming the source
+`hospital`  `strong`, and what a hospital's way of making pictures changes (`cxr_train.fit.film_style`)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from cxr_train.config import Augment
 from cxr_train.fit.distributed import ALONE, Processes
+from cxr_train.fit.film_style import compress, match_grey, swap_surroundings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +52,46 @@ def augment_batch(
     All randomness comes from `generator` (on the CPU), so a seed repeats exactly. Of several
     processes each gives its part of a batch, and films vary as they would in the whole batch.
     """
+    nothing = torch.zeros(len(images), 0, 1, 1, device=images.device)
+    return vary_with_guides(
+        images, nothing, augment, size=size, generator=generator, processes=processes
+    )[0]
+
+
+def vary_with_guides(
+    images: Tensor,
+    guides: Tensor,
+    augment: Augment,
+    *,
+    size: int,
+    generator: torch.Generator,
+    processes: Processes = ALONE,
+) -> tuple[Tensor, Tensor]:
+    """Vary `images` as `augment_batch` does, and move their `guides` [N, k, h, w] with them.
+
+    Guides are maps of the film, 0..1, float; channel 0 holds the lungs. They come back in their own
+    size, as the varied film lies. k may be 0.
+    """
     pixels = images.float()
     if augment is Augment.NONE:
-        return shrink(pixels, size)
+        return shrink(pixels, size), guides
     draws = _Draws(
-        generator=generator, films=len(images), processes=processes, device=images.device
+        seeds=generator, films=len(images), processes=processes, device=images.device
     )
     geometry = STANDARD if augment is Augment.STANDARD else STRONG
-    pixels = _move(pixels, geometry, draws, size=size)
-    if augment is Augment.STRONG:
+    theta = _draw_map(geometry, draws)
+    # Bring the source near the target's resolution first: bilinear sampling alone would alias.
+    pixels = _sample(shrink(pixels, min(pixels.shape[-1], round(size * 8 / 7))), theta, size)
+    if guides.shape[1]:
+        guides = _sample(guides, theta, guides.shape[-1])
+    if augment is Augment.HOSPITAL:
+        pixels = _change_hospital(pixels, guides, draws)
+    if augment in (Augment.STRONG, Augment.HOSPITAL):
         pixels = _change_grey(pixels, draws)
         pixels = _cover(pixels, draws)
-    return pixels
+    if augment is Augment.HOSPITAL:
+        pixels = _compress_some(pixels, draws)
+    return pixels, guides
 
 
 def shrink(pixels: Tensor, size: int) -> Tensor:
@@ -71,55 +101,58 @@ def shrink(pixels: Tensor, size: int) -> Tensor:
     return F.interpolate(pixels, size=(size, size), mode="area")
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Draws:
-    """Random numbers for a whole batch, of which a process keeps those of its own films."""
+    """Random numbers for a whole batch, of which a process keeps those of its own films.
 
-    generator: torch.Generator
-    films: int
-    """In this process's part, as many as in every other's."""
-    processes: Processes
-    device: torch.device
+    They are drawn on the films' device from one seed of `seeds`: numbers drawn on the CPU would
+    stop a GPU forty times a batch.
+    """
+
+    def __init__(
+        self, *, seeds: torch.Generator, films: int, processes: Processes, device: torch.device
+    ) -> None:
+        self._whole = films * processes.count
+        self._part = processes.part
+        self._device = device
+        self._seeds = seeds
+        self._generator = seeds
+        if device.type != "cpu":
+            seed = int(torch.randint(2**62, (1,), generator=seeds))
+            self._generator = torch.Generator(device).manual_seed(seed)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Draw [n, *shape] on the device."""
-        drawn = torch.rand(self._whole, *shape, generator=self.generator)
-        return (drawn * (high - low) + low)[self.processes.part].to(self.device)
+        drawn = torch.rand(
+            self._whole, *shape, generator=self._generator, device=self._device
+        )
+        return (drawn * (high - low) + low)[self._part]
 
     def happens(self, chance: float) -> Tensor:
         """Draw bool [n]."""
-        drawn = torch.rand(self._whole, generator=self.generator) < chance
-        return drawn[self.processes.part].to(self.device)
+        return self.uniform(0, 1) < chance
 
     def whole_number(self, below: int) -> Tensor:
         """Draw int64 [n]."""
-        drawn = torch.randint(0, below, (self._whole,), generator=self.generator)
-        return drawn[self.processes.part].to(self.device)
+        shape = (self._whole,)
+        drawn = torch.randint(0, below, shape, generator=self._generator, device=self._device)
+        return drawn[self._part]
 
     def noise(self, height: int, width: int) -> Tensor:
-        """Draw normal numbers [n, 1, height, width].
-
-        A GPU draws its own: 64 films of 224 pixels are 3.2 million, tens of milliseconds here.
-        """
-        generator = self.generator
-        if self.device.type != "cpu":
-            seed = int(torch.randint(2**62, (1,), generator=self.generator))
-            generator = torch.Generator(self.device).manual_seed(seed)
+        """Draw normal numbers [n, 1, height, width]."""
         shape = (self._whole, 1, height, width)
-        return torch.randn(shape, generator=generator, device=generator.device)[self.processes.part]
+        return torch.randn(shape, generator=self._generator, device=self._device)[self._part]
+
+    def partners(self, films: int) -> Tensor:
+        """Draw for each of this process's `films` another of them, int64 [n]."""
+        return torch.randperm(films, generator=self._generator, device=self._device)
 
     def one(self, low: float, high: float) -> float:
-        """Draw one number for the whole batch."""
-        return float(torch.rand(1, generator=self.generator) * (high - low) + low)
-
-    @property
-    def _whole(self) -> int:
-        return self.films * self.processes.count
+        """Draw one number for the whole batch, on the CPU."""
+        return float(torch.rand(1, generator=self._seeds) * (high - low) + low)
 
 
-def _move(pixels: Tensor, geometry: Geometry, draws: _Draws, *, size: int) -> Tensor:
-    # Bring the source near the target's resolution first: bilinear sampling alone would alias.
-    pixels = shrink(pixels, min(pixels.shape[-1], round(size * 8 / 7)))
+def _draw_map(geometry: Geometry, draws: _Draws) -> Tensor:
+    """Draw the affine maps [n, 2, 3] from a new film's places to the old one's."""
     angle = draws.uniform(-1, 1) * math.radians(geometry.rotation_degrees)
     zoom = draws.uniform(*geometry.zoom)
     stretch = torch.exp(draws.uniform(-1, 1) * geometry.aspect / 2)
@@ -130,9 +163,31 @@ def _move(pixels: Tensor, geometry: Geometry, draws: _Draws, *, size: int) -> Te
         torch.stack([across * flip * angle.cos(), -down * angle.sin(), shift[:, 0]], dim=1),
         torch.stack([across * flip * angle.sin(), down * angle.cos(), shift[:, 1]], dim=1),
     ]
-    theta = torch.stack(rows, dim=1)
-    grid = F.affine_grid(theta, [len(pixels), 1, size, size], align_corners=False)
-    return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return torch.stack(rows, dim=1)
+
+
+def _sample(maps: Tensor, theta: Tensor, size: int) -> Tensor:
+    """Return float [n, k, size, size] of `maps` [n, k, h, w] at the places `theta` gives."""
+    grid = F.affine_grid(theta, [len(maps), 1, size, size], align_corners=False)
+    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _change_hospital(pixels: Tensor, guides: Tensor, draws: _Draws) -> Tensor:
+    others = pixels[draws.partners(len(pixels))]
+    if guides.shape[1]:
+        lungs = guides[:, :1]
+        # A film whose lungs are unknown keeps its surroundings.
+        known = lungs.sum(dim=(1, 2, 3)) > 0
+        amount = draws.uniform(0.3, 1) * (draws.happens(0.25) & known)
+        pixels = swap_surroundings(pixels, others, lungs, amount)
+    others = pixels[draws.partners(len(pixels))]
+    return match_grey(pixels, others, draws.uniform(0.3, 1) * draws.happens(0.4))
+
+
+def _compress_some(pixels: Tensor, draws: _Draws) -> Tensor:
+    chosen = draws.happens(0.25).reshape(-1, 1, 1, 1)
+    squeezed = compress(pixels, draws.uniform(15, 80)).clamp(0, 255)
+    return torch.where(chosen, squeezed, pixels)
 
 
 def _change_grey(pixels: Tensor, draws: _Draws) -> Tensor:

@@ -34,26 +34,46 @@ def films_per_step(config: TrainConfig, films: int) -> int:
 
 
 def read_batches(
-    films: LoadedImages, batches: tuple[Tensor, ...], *, part: slice, device: torch.device
+    films: LoadedImages,
+    batches: tuple[Tensor, ...],
+    *,
+    part: slice,
+    device: torch.device,
+    held: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield `part` of each batch: uint8 [n, 1, H, W] and int64 [n] on `device`.
+    """Yield `part` of each batch: int64 [n], which films, and uint8 [n, 1, H, W], on `device`.
 
-    The next batch is read while the network works on this one.
+    `held` are all films as `hold_films` gave them; without, the next batch is read while the
+    network works on this one.
     """
-    labels = torch.from_numpy(films.labels)
+    if held is not None:
+        whole = torch.stack(batches).to(device)
+        for batch in whole:
+            yield batch[part], held[batch[part]]
+        return
 
     def read(batch: Tensor) -> tuple[Tensor, Tensor]:
         own = batch[part]
         pixels = torch.from_numpy(films.pixels[own.numpy()])
-        return (pixels.pin_memory() if device.type == "cuda" else pixels), labels[own]
+        return own, (pixels.pin_memory() if device.type == "cuda" else pixels)
 
     with ThreadPoolExecutor(max_workers=1) as reader:
         coming = reader.submit(read, batches[0])
         for number in range(len(batches)):
-            pixels, classes = coming.result()
+            own, pixels = coming.result()
             if number + 1 < len(batches):
                 coming = reader.submit(read, batches[number + 1])
-            yield pixels.to(device, non_blocking=True), classes.to(device)
+            yield own.to(device), pixels.to(device, non_blocking=True)
+
+
+def hold_films(films: LoadedImages, device: torch.device) -> Tensor | None:
+    """Return all films [N, 1, H, W] on a GPU that has room for them, else None.
+
+    A training then waits for no disk and no copy. Half of the free memory is left to the network.
+    """
+    if device.type != "cuda" or films.pixels.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return None
+    return torch.from_numpy(np.array(films.pixels)).to(device)
 
 
 def _draw(config: TrainConfig, weights: NDArray[np.float64], generator: torch.Generator) -> Tensor:

@@ -74,7 +74,7 @@ def load_run(folder: Path) -> LoadedRun:
             f"{folder} is not a training run (no usable {RUN_FILE}): make one with `cxr-train fit`."
         ) from error
     config = make_config(settings)
-    network = build_network(config.arch)
+    network = build_network(config.arch, outputs=config.outputs)
     state = load_state(folder / BEST_FILE)
     try:
         network.load_state_dict(state["network"])
@@ -94,7 +94,7 @@ def load_run(folder: Path) -> LoadedRun:
 
 def load_start_of(run: LoadedRun) -> CamNetwork:
     """Load the weights that a training began with; DataError where it began with random ones."""
-    network = build_network(run.config.arch)
+    network = build_network(run.config.arch, outputs=run.config.outputs)
     network.load_state_dict(load_state(run.folder / START_FILE)["network"])
     return network.eval()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +17,23 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cxr_train.fit.augment import shrink, vary_with_guides
+from cxr_train.fit.batches import draw_batches, films_per_step, hold_films, read_batches
+from cxr_train.fit.checkpoint import BEST_FILE, LAST_FILE, save_atomically, write_json
 from cxr_train.config import TrainConfig
 from cxr_train.data.dataset import LoadedImages, sampling_weights
+from cxr_train.fit.distributed import ALONE, Processes
 from cxr_train.data.manifest import Example
 from cxr_train.figures.metrics import accuracy, macro_f1
-from cxr_train.fit.augment import augment_batch, shrink
-from cxr_train.fit.batches import draw_batches, films_per_step, read_batches
-from cxr_train.fit.checkpoint import BEST_FILE, LAST_FILE, save_atomically, write_json
-from cxr_train.fit.distributed import ALONE, Processes
 from cxr_train.fit.network import CamNetwork
+from cxr_train.fit.objectives import (
+    REFERRAL,
+    Truth,
+    align_normals,
+    keep_inside_lungs,
+    point_into_boxes,
+    rank_within_hospitals,
+)
 from cxr_train.fit.pace import learning_rate, uses_bf16, uses_compile
 from cxr_train.fit.release import Release, plan_release
 from cxr_train.fit.state import TrainState, restore_state, save_state, start_state
@@ -33,6 +41,8 @@ from edge_infer.model.model_card import CLASSES
 
 EVAL_BATCH = 64
 HISTORY_FILE = "history.json"
+MOST_SOURCES = 64
+"""More than any data so far has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +72,8 @@ class Course:
     """[N], how often each training film is drawn."""
     plan: Release
     processes: Processes
+    guides: NDArray[np.uint8] | None = None
+    """[N, 2, h, w], 0..255: lungs and lesion boxes of each training film; see `guides.py`."""
 
 
 def train(
@@ -74,12 +86,14 @@ def train(
     start: CamNetwork | None = None,
     own: Sequence[Example] | None = None,
     processes: Processes = ALONE,
+    guides: NDArray[np.uint8] | None = None,
     report: Callable[[EpochRecord], None],
 ) -> TrainState:
     """Train until the stages end or validation macro-F1 stops rising; best weights go to `out`.
 
     `start` gives the first weights, of the same architecture, instead of random ones. `own` is the
-    part of the training films that is not extra; default: all. Of several processes, all train
+    part of the training films that is not extra; default: all. `guides` [N, 2, h, w] are maps of
+    the training films: lungs and lesion boxes. Of several processes, all train
     and validate together and the first one writes and reports.
     """
     state = start_state(config, processes.device(), start, processes)
@@ -88,10 +102,11 @@ def train(
     drawn = train_set.examples
     weights = sampling_weights(drawn, config.balance, config.balance_power)
     plan = plan_release(config, drawn if own is None else own, drawn, weights, start)
-    course = Course(config, train_set, val_set, weights, plan, processes)
+    course = Course(config, train_set, val_set, weights, plan, processes, guides)
+    facts = _Facts.of(course)
     _compile_if_it_pays(state, course)
     while state.epoch < config.epochs and not _stalled(state, config):
-        record, released = run_epoch(state, course)
+        record, released = run_epoch(state, course, facts)
         # Only the last stage sees films as the clinic's model will: only it chooses.
         last_stage = config.epochs - state.epoch <= config.stages[-1].epochs
         if last_stage and record.val_macro_f1 > state.best_macro_f1:
@@ -108,9 +123,50 @@ def train(
     return state
 
 
-def run_epoch(state: TrainState, course: Course) -> tuple[EpochRecord, CamNetwork]:
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """What is known of all training films, on the device that trains."""
+
+    held: Tensor | None
+    """Their pixels, where the device has room for them."""
+    labels: Tensor
+    sources: Tensor
+    hospitals: Tensor
+    guides: Tensor | None
+
+    @classmethod
+    def of(cls, course: Course) -> _Facts:
+        device = course.processes.device()
+        films = course.train_set
+        names = sorted({example.source for example in films.examples})
+        hospitals = course.config.hospitals
+        places = [
+            hospitals.index(one.source) if one.source in hospitals else -1 for one in films.examples
+        ]
+        return cls(
+            held=hold_films(films, device),
+            labels=torch.from_numpy(films.labels).to(device),
+            sources=torch.tensor([names.index(one.source) for one in films.examples]).to(device),
+            hospitals=torch.tensor(places).to(device),
+            guides=None if course.guides is None else torch.from_numpy(course.guides).to(device),
+        )
+
+    def truth(self, films: Tensor, guides: Tensor | None) -> Truth:
+        """Return what is known of the films with these numbers, whose guides have been moved."""
+        return Truth(
+            labels=self.labels[films],
+            hospitals=self.hospitals[films],
+            sources=self.sources[films],
+            guides=guides,
+        )
+
+
+def run_epoch(
+    state: TrainState, course: Course, facts: _Facts | None = None
+) -> tuple[EpochRecord, CamNetwork]:
     """Train one epoch and measure the network that is released after it."""
     config, processes, device = course.config, course.processes, course.processes.device()
+    facts = facts or _Facts.of(course)
     started = time.perf_counter()
     preparing = 0.0
     stage = config.stage_of(state.epoch)
@@ -123,14 +179,22 @@ def run_epoch(state: TrainState, course: Course) -> tuple[EpochRecord, CamNetwor
     losses = []
     state.network.train()
     began = time.perf_counter()
-    for films, labels in read_batches(
-        course.train_set, batches, part=processes.part, device=device
+    for numbers, films in read_batches(
+        course.train_set, batches, part=processes.part, device=device, held=facts.held
     ):
-        pixels = augment_batch(films, augment, size=size, generator=generator, processes=processes)
+        maps = (
+            torch.zeros(len(films), 0, 1, 1, device=device)
+            if facts.guides is None
+            else facts.guides[numbers].float() / 255
+        )
+        pixels, maps = vary_with_guides(
+            films, maps, augment, size=size, generator=generator, processes=processes
+        )
+        truth = facts.truth(numbers, maps if facts.guides is not None else None)
         preparing += time.perf_counter() - began
         rate = learning_rate(config, state.step, steps_per_epoch=len(batches))
         losses.append(
-            train_step(state, config, pixels, labels, learning_rate=rate, processes=processes)
+            train_step(state, config, pixels, truth, learning_rate=rate, processes=processes)
         )
         state.step += 1
         began = time.perf_counter()
@@ -154,12 +218,12 @@ def train_step(
     state: TrainState,
     config: TrainConfig,
     pixels: Tensor,
-    labels: Tensor,
+    truth: Truth,
     *,
     learning_rate: float,
     processes: Processes = ALONE,
-) -> float:
-    """Take one optimizer step on a batch (float [N, 1, H, W], int64 [N]); return its loss.
+) -> Tensor:
+    """Take one optimizer step on a batch, float [N, 1, H, W]; return its loss, detached.
 
     Of several processes each gives its part of the batch and gets the loss of that part.
     """
@@ -168,24 +232,44 @@ def train_step(
     pixels = pixels.to(memory_format=torch.channels_last)
     network = state.network if state.compiled is None else state.compiled
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=uses_bf16(config)):
-        logits, _ = network(pixels)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=config.label_smoothing)
+        logits, cam = network(pixels)
+    loss = measure_loss(config, logits.float(), cam.float(), truth)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     processes.average_gradients(state.network)
     if config.gradient_clip:
         nn.utils.clip_grad_norm_(state.network.parameters(), config.gradient_clip)
     state.optimizer.step()
-    state.average.update_parameters(state.network)
-    return float(loss.detach())
+    state.average.update(state.network)
+    return loss.detach()
+
+
+def measure_loss(config: TrainConfig, logits: Tensor, cam: Tensor, truth: Truth) -> Tensor:
+    """Return what a step minimises, from logits [N, K] and maps [N, K, h, w]."""
+    classes = logits[:, : len(CLASSES)]
+    loss = F.cross_entropy(classes, truth.labels, label_smoothing=config.label_smoothing)
+    if config.referral:
+        referral = logits[:, REFERRAL]
+        ranking = rank_within_hospitals(referral, truth, hospitals=len(config.hospitals))
+        loss = loss + config.referral_weight * ranking
+        if config.align_weight:
+            spread = align_normals(referral, truth, sources=MOST_SOURCES)
+            loss = loss + config.align_weight * spread
+    if truth.guides is not None and (config.lung_weight or config.box_weight):
+        guides = F.interpolate(truth.guides, size=cam.shape[-2:], mode="area")
+        truth = replace(truth, guides=guides)
+        loss = loss + config.lung_weight * keep_inside_lungs(cam, truth)
+        loss = loss + config.box_weight * point_into_boxes(cam, truth)
+    return loss
 
 
 def predict(
     network: nn.Module, pixels: NDArray[np.uint8], *, size: int, device: torch.device
 ) -> NDArray[np.float32]:
-    """Compute fp32 logits [N, 4] of uint8 films [N, 1, H, W] at `size`, without variation."""
+    """Compute fp32 logits [N, K] of uint8 films [N, 1, H, W] at `size`, without variation."""
     network.eval()
-    logits = [np.empty((0, len(CLASSES)), np.float32)]
+    outputs = getattr(network, "bias", torch.zeros(len(CLASSES))).numel()
+    logits = [np.empty((0, outputs), np.float32)]
     with torch.inference_mode():
         for start in range(0, len(pixels), EVAL_BATCH):
             batch = torch.from_numpy(np.array(pixels[start : start + EVAL_BATCH])).to(device)
@@ -198,7 +282,8 @@ def _validate(network: CamNetwork, course: Course, *, size: int) -> dict[str, fl
     """Measure `network` on the validation films, of which each process predicts its part."""
     films, part = course.val_set, course.processes.part
     mine = np.zeros((len(films.pixels), len(CLASSES)), np.float32)
-    mine[part] = predict(network, films.pixels[part], size=size, device=course.processes.device())
+    found = predict(network, films.pixels[part], size=size, device=course.processes.device())
+    mine[part] = found[:, : len(CLASSES)]
     logits = course.processes.sum_up(torch.from_numpy(mine))
     predictions = logits.numpy().argmax(axis=1)
     return {
@@ -208,8 +293,8 @@ def _validate(network: CamNetwork, course: Course, *, size: int) -> dict[str, fl
     }
 
 
-def _mean_loss(losses: Sequence[float], processes: Processes) -> float:
-    mean = torch.tensor(np.mean(losses), dtype=torch.float64)
+def _mean_loss(losses: Sequence[Tensor], processes: Processes) -> float:
+    mean = torch.stack(list(losses)).double().mean().cpu()
     return float(processes.sum_up(mean)) / processes.count
 
 

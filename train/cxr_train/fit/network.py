@@ -29,21 +29,25 @@ _LARGEST_REBUILD_ERROR = 1e-3
 
 
 class CamNetwork(nn.Module):
-    """Classify grey films: logits [N, 4] are the spatial mean of cam [N, 4, h, w] plus a bias."""
+    """Score grey films: logits [N, K] are the spatial mean of cam [N, K, h, w] plus a bias.
+
+    The first four are the classes; the fifth, where there is one, is the referral logit.
+    """
 
     def __init__(
         self,
         features: nn.Module,
         channels: int,
         *,
+        outputs: int = len(CLASSES),
         mean: float = GREY_MEAN,
         std: float = GREY_STD,
     ) -> None:
         super().__init__()
         self.mean, self.std = mean, std
         self.features = features
-        self.cam = nn.Conv2d(channels, len(CLASSES), kernel_size=1, bias=False)
-        self.bias = nn.Parameter(torch.zeros(len(CLASSES)))
+        self.cam = nn.Conv2d(channels, outputs, kernel_size=1, bias=False)
+        self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Take `image` [N, 1, H, W], uint8 or float, 0..255."""
@@ -52,7 +56,9 @@ class CamNetwork(nn.Module):
         return cam.float().mean(dim=(2, 3)) + self.bias, cam
 
 
-def build_network(arch: str, *, pretrained: bool = False) -> CamNetwork:
+def build_network(
+    arch: str, *, pretrained: bool = False, outputs: int = len(CLASSES)
+) -> CamNetwork:
     """Build `cnn5`, an EfficientNet-Lite or any suitable torchvision classifier for grey films.
 
     Raises ConfigError for an unknown or unsuitable architecture, DataError when pretrained weights
@@ -61,23 +67,29 @@ def build_network(arch: str, *, pretrained: bool = False) -> CamNetwork:
     if arch == "cnn5":
         if pretrained:
             raise ConfigError("There are no pretrained weights for cnn5: drop --pretrained.")
-        return CamNetwork(_cnn5_features(), channels=512)
+        return CamNetwork(_cnn5_features(), channels=512, outputs=outputs)
     if arch in LITE_ARCHS:
-        return _lite(arch, pretrained=pretrained)
+        return _lite(arch, pretrained=pretrained, outputs=outputs)
     original = _torchvision_network(arch, pretrained=pretrained)
     features, head = _split_at_pooling(arch, original)
     _check_rebuild(arch, original, features, head)
     _to_one_channel(features)
-    return CamNetwork(features, channels=head.in_features)
+    return CamNetwork(features, channels=head.in_features, outputs=outputs)
 
 
-def _lite(arch: str, *, pretrained: bool) -> CamNetwork:
+def _lite(arch: str, *, pretrained: bool, outputs: int) -> CamNetwork:
     original = lite_network(arch, pretrained=pretrained)
     features, head = lite_features(original), dict(original.named_children())["classifier"]
     assert isinstance(head, nn.Linear)
     _check_rebuild(arch, original, features, head)
     _to_one_channel(features)
-    return CamNetwork(features, channels=head.in_features, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    return CamNetwork(
+        features,
+        channels=head.in_features,
+        outputs=outputs,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
 
 
 def _cnn5_features() -> nn.Module:

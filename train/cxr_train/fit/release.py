@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Release:
                 for name, value in released.state_dict().items():
                     if value.is_floating_point():
                         value.lerp_(origin[name].to(value.device), self.keep_start)
-            released.bias.add_(self.correction.to(released.bias.device))
+            released.bias[: len(CLASSES)].add_(self.correction.to(released.bias.device))
         return released.eval()
 
 
@@ -67,17 +67,43 @@ def log_share(examples: Sequence[Example], weights: NDArray[np.float64]) -> NDAr
     return np.asarray(np.log(shares), dtype=np.float64)
 
 
-def follow_weights(
-    decay: float,
-) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Average weights over about 1 / (1 - decay) steps, over fewer near the random start."""
+class WeightAverage:
+    """The mean of the weights and statistics of about the last 1 / (1 - decay) steps.
 
-    def update(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
-        keep = min(decay, (1 + float(count)) / (10 + float(count)))
-        for average, current in zip(averages, currents, strict=True):
-            if average.is_floating_point():
-                average.lerp_(current, 1 - keep)
-            else:
-                average.copy_(current)
+    Of fewer near the random start. torch's AveragedModel asks a GPU for its count every step, which
+    stops it.
+    """
 
-    return update
+    def __init__(self, network: CamNetwork, decay: float) -> None:
+        self.module = deepcopy(network)
+        self.decay = decay
+        self.steps = 0
+
+    def update(self, network: nn.Module) -> None:
+        """Take in the weights after one more step."""
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
+        pairs = list(
+            zip(self.module.state_dict().values(), network.state_dict().values(), strict=True)
+        )
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        with torch.no_grad():
+            torch._foreach_lerp_([own for own, _ in floats], [new for _, new in floats], 1 - keep)
+            for own, new in pairs:
+                if not own.is_floating_point():
+                    own.copy_(new)
+        self.steps += 1
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what a resume needs, as AveragedModel named it."""
+        weights = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+        return {"n_averaged": torch.tensor(self.steps), **weights}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.steps = int(state["n_averaged"])
+        weights = {
+            name.removeprefix("module."): value
+            for name, value in state.items()
+            if name != "n_averaged"
+        }
+        self.module.load_state_dict(weights)

@@ -46,7 +46,7 @@ def _load_onnx(path: Path, config: TrainConfig, films: NDArray[np.uint8]) -> Cam
     import onnx
 
     Classifier.load(path)  # refuses what is damaged or not ours, with a sentence
-    network = build_network(config.arch).eval()
+    network = build_network(config.arch, outputs=config.outputs).eval()
     weights = _read_weights(onnx.load(path).graph)
     folded = _put_weights(network, weights, f"{path}: {_OTHER_PROGRAM.format(arch=config.arch)}.")
     _unfold(network, folded, films)

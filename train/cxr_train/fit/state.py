@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from cxr_train.config import TrainConfig
 from cxr_train.errors import DataError
@@ -17,7 +16,7 @@ from cxr_train.fit.batch_norm import synchronize_batch_norm
 from cxr_train.fit.checkpoint import load_state, save_atomically
 from cxr_train.fit.distributed import ALONE, Processes
 from cxr_train.fit.network import CamNetwork, build_network
-from cxr_train.fit.release import follow_weights
+from cxr_train.fit.release import WeightAverage
 
 SPEED_ONLY = frozenset({"compile"})
 """Settings that a resume may change: they do not decide what is computed."""
@@ -28,7 +27,7 @@ class TrainState:
     """All that changes while training, and all that a resume needs."""
 
     network: CamNetwork
-    average: AveragedModel
+    average: WeightAverage
     optimizer: torch.optim.Optimizer
     history: list[dict[str, Any]]
     epoch: int = 0
@@ -47,16 +46,14 @@ def start_state(
 ) -> TrainState:
     """Build network, weight average and optimizer from the seed, or from `start`'s weights."""
     torch.manual_seed(config.seed)
-    network = build_network(config.arch, pretrained=config.pretrained)
+    network = build_network(config.arch, pretrained=config.pretrained, outputs=config.outputs)
     if start is not None:
         network.load_state_dict(start.state_dict())
     if processes.count > 1:
         synchronize_batch_norm(network, device)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     processes.share_weights(network)
-    average = AveragedModel(
-        network, multi_avg_fn=follow_weights(config.ema_decay), use_buffers=True
-    )
+    average = WeightAverage(network, config.ema_decay)
     # Biases and batch norm are not pulled to zero: a weight decay there only costs accuracy.
     decayed = [p for p in network.parameters() if p.ndim > 1]
     free = [p for p in network.parameters() if p.ndim <= 1]
