@@ -29,6 +29,7 @@ from cxr_train.data.manifest import Example, read_data, select
 from cxr_train.fit.augment import augment_batch
 from cxr_train.fit.batches import read_batches
 from cxr_train.fit.loop import train_step
+from cxr_train.fit.objectives import Truth
 from cxr_train.fit.pace import uses_bf16
 from cxr_train.fit.run import CACHE_MARGIN
 from cxr_train.fit.state import start_state
@@ -127,8 +128,10 @@ def measure(config: TrainConfig, films: LoadedImages, device: torch.device, *, s
     def vary(pixels: Tensor) -> Tensor:
         return augment_batch(pixels, config.augment, size=config.input_size, generator=generator)
 
-    def learn(pixels: Tensor) -> float:
-        return train_step(state, config, pixels, labels, learning_rate=config.learning_rate)
+    def learn(pixels: Tensor) -> Tensor:
+        return train_step(
+            state, config, pixels, Truth.of_classes(labels), learning_rate=config.learning_rate
+        )
 
     times: dict[str, list[float]] = {key: [] for key in ("read", "copy", "vary", "network")}
     for batch in batches:
@@ -140,7 +143,7 @@ def measure(config: TrainConfig, films: LoadedImages, device: torch.device, *, s
     learned: list[float] = []
     coming = read_batches(films, batches, part=slice(None), device=device)
     for _ in batches:
-        pixels = timed(waited, lambda source: vary(next(source)[0]), coming)
+        pixels = timed(waited, lambda source: vary(next(source)[1]), coming)
         timed(learned, learn, pixels)
     parts = {key: 1000 * median(values[WARM_UP:]) for key, values in times.items()}
     shares = [data / (data + rest) for data, rest in zip(waited, learned, strict=True)]

@@ -57,6 +57,10 @@ class TrainConfig:
     """Sources whose normal and diseased films come from the same machines."""
     referral_weight: float = 1.0
     """Of the ranking within hospitals, beside the classes' cross entropy of weight 1."""
+    separate_weight: float = 0.0
+    """Of the balanced cross entropy within hospitals, which gives all of them one scale."""
+    distill_weight: float = 0.0
+    """Share of the loss that follows teachers (`--teacher`) instead of the labels, 0..1."""
     align_weight: float = 0.0
     """Of the spread of sources' mean referral logit over normal films."""
     lung_weight: float = 0.0
@@ -111,9 +115,17 @@ class TrainConfig:
             ),
             (self.referral and not self.hospitals, "referral needs hospitals"),
             (
-                min(self.referral_weight, self.align_weight, self.lung_weight, self.box_weight) < 0,
-                "referral_weight, align_weight, lung_weight, box_weight: 0 or more",
+                min(
+                    self.referral_weight,
+                    self.separate_weight,
+                    self.align_weight,
+                    self.lung_weight,
+                    self.box_weight,
+                )
+                < 0,
+                "referral, separate, align, lung and box weights: 0 or more",
             ),
+            (not 0 <= self.distill_weight <= 1, "distill_weight: 0 to 1"),
             (self.batch_size < 2, "batch_size: at least 2"),
             (self.samples_per_epoch < 0, "samples_per_epoch: 0 or more"),
             (self.learning_rate <= 0, "learning_rate: above 0"),

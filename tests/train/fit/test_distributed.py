@@ -141,7 +141,8 @@ def stopped_after_one_epoch(config: TrainConfig, data: Path, folder: Path) -> Pa
     return out
 
 
-@pytest.mark.parametrize("augment", list(Augment))
+# `hospital` mixes a film with others of its process's own part: these differ with the number.
+@pytest.mark.parametrize("augment", [one for one in Augment if one is not Augment.HOSPITAL])
 def test_parts_of_a_batch_vary_as_in_the_whole(augment: Augment) -> None:
     films = torch.randint(0, 256, (6, 1, 40, 40), dtype=torch.uint8)
     whole = augment_batch(films, augment, size=32, generator=torch.Generator().manual_seed(1))

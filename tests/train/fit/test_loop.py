@@ -18,6 +18,7 @@ from cxr_train.data.manifest import Example, read_data, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit.checkpoint import load_run, load_state
 from cxr_train.fit.loop import EpochRecord, predict, train, train_step
+from cxr_train.fit.objectives import Truth
 from cxr_train.fit.pace import STEPS_WORTH_COMPILING, learning_rate, uses_compile
 from cxr_train.fit.release import plan_release
 from cxr_train.fit.run import fit_run
@@ -57,7 +58,10 @@ def test_overfits_eight_films(films: tuple[LoadedImages, LoadedImages]) -> None:
     labels = torch.from_numpy(train_set.labels[eight])
     settings = config(learning_rate=2e-3)
     state = start_state(settings, CPU)
-    losses = [train_step(state, settings, pixels, labels, learning_rate=2e-3) for _ in range(40)]
+    losses = [
+        train_step(state, settings, pixels, Truth.of_classes(labels), learning_rate=2e-3)
+        for _ in range(40)
+    ]
     assert losses[0] > 1 and losses[-1] < 0.02
     predicted = predict(state.network, train_set.pixels[eight], size=32, device=CPU)
     np.testing.assert_array_equal(predicted.argmax(axis=1), labels)
@@ -87,7 +91,7 @@ def test_two_steps_are_adamw_by_hand(
         second = 0.999 * second + 0.001 * gradient**2
         expected *= 1 - rate * 0.1
         expected -= rate * (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
-        train_step(state, settings, pixels, labels, learning_rate=rate)
+        train_step(state, settings, pixels, Truth.of_classes(labels), learning_rate=rate)
     assert clip == 0.0 or max(norms) > clip
     torch.testing.assert_close(weight.detach().double(), expected, rtol=1e-4, atol=1e-6)
 

@@ -5,7 +5,8 @@
 `strong`    ours: the above with squash jitter, plus evened or deepened illumination, grey curves,
             blur, edge enhancement, noise, boxes and borders, so that a maker's picture processing,
             redaction boxes and collimation stop naming the source
-`hospital`  `strong`, and what a hospital's way of making pictures changes (`cxr_train.fit.film_style`)
+`hospital`  `strong`, and what a hospital's way of making pictures changes: `film_style.py`;
+            the films it mixes with are those of the same process's part of a batch
 """
 
 from __future__ import annotations
@@ -75,9 +76,7 @@ def vary_with_guides(
     pixels = images.float()
     if augment is Augment.NONE:
         return shrink(pixels, size), guides
-    draws = _Draws(
-        seeds=generator, films=len(images), processes=processes, device=images.device
-    )
+    draws = _Draws(seeds=generator, films=len(images), processes=processes, device=images.device)
     geometry = STANDARD if augment is Augment.STANDARD else STRONG
     theta = _draw_map(geometry, draws)
     # Bring the source near the target's resolution first: bilinear sampling alone would alias.
@@ -122,9 +121,7 @@ class _Draws:
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Draw [n, *shape] on the device."""
-        drawn = torch.rand(
-            self._whole, *shape, generator=self._generator, device=self._device
-        )
+        drawn = torch.rand(self._whole, *shape, generator=self._generator, device=self._device)
         return (drawn * (high - low) + low)[self._part]
 
     def happens(self, chance: float) -> Tensor:

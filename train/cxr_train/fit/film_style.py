@@ -32,18 +32,20 @@ _LUMINANCE = (
 def match_grey(pixels: Tensor, others: Tensor, amount: Tensor) -> Tensor:
     """Move the grey levels of `pixels` towards those of `others`, both float [N, 1, S, S].
 
-    `amount` [N], 0..1: 0 leaves a film as it is, 1 gives it the other's histogram. The map is
-    monotone and linear between 33 quantiles.
+    `amount` [N], 0..1: 0 leaves a film as it is, 1 gives it the other's histogram. Of whole grey
+    levels; the map is monotone and linear between 33 quantiles.
     """
-    count = len(pixels)
     own = _quantiles(pixels)
     target = torch.lerp(own, _quantiles(others), amount.reshape(-1, 1))
-    flat = pixels.reshape(count, -1).contiguous()
-    right = torch.searchsorted(own, flat).clamp(1, KNOTS - 1)
+    levels = torch.arange(256, dtype=pixels.dtype, device=pixels.device)
+    levels = levels.expand(len(pixels), -1).contiguous()
+    right = torch.searchsorted(own, levels).clamp(1, KNOTS - 1)
     low, high = own.gather(1, right - 1), own.gather(1, right)
-    share = ((flat - low) / (high - low)).clamp(0, 1)
-    matched = torch.lerp(target.gather(1, right - 1), target.gather(1, right), share)
-    return matched.reshape(pixels.shape)
+    share = ((levels - low) / (high - low)).clamp(0, 1)
+    table = torch.lerp(target.gather(1, right - 1), target.gather(1, right), share)
+    places = pixels.clamp(0, 255).round().long().flatten(1)
+    matched = table.gather(1, places).reshape(pixels.shape)
+    return torch.where(amount.reshape(-1, 1, 1, 1) > 0, matched, pixels)
 
 
 def _quantiles(pixels: Tensor) -> Tensor:
@@ -57,18 +59,20 @@ def _quantiles(pixels: Tensor) -> Tensor:
 def compress(pixels: Tensor, quality: Tensor) -> Tensor:
     """Quantize float [N, 1, S, S], 0..255, in 8 x 8 blocks as JPEG of `quality` [N], 1..100, does.
 
-    S must be a multiple of 8. Scaled as libjpeg scales (jpeg_quality_scaling).
+    Scaled as libjpeg scales (jpeg_quality_scaling); a side that is no multiple of 8 is padded.
     """
     count, _, side, _ = pixels.shape
-    blocks = side // _JPEG_BLOCK
+    blocks = -(-side // _JPEG_BLOCK)
+    rest = blocks * _JPEG_BLOCK - side
+    padded = F.pad(pixels, (0, rest, 0, rest), mode="replicate")
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50).reshape(-1, 1, 1, 1, 1)
     table = torch.tensor(_LUMINANCE, dtype=pixels.dtype, device=pixels.device)
     steps = (table * scale).clamp(min=1)
     cosine = _cosines().to(pixels)
-    tiles = pixels.reshape(count, blocks, _JPEG_BLOCK, blocks, _JPEG_BLOCK).transpose(2, 3) - 128
+    tiles = padded.reshape(count, blocks, _JPEG_BLOCK, blocks, _JPEG_BLOCK).transpose(2, 3) - 128
     waves = cosine @ tiles @ cosine.T
     tiles = cosine.T @ ((waves / steps).round() * steps) @ cosine + 128
-    return tiles.transpose(2, 3).reshape(pixels.shape)
+    return tiles.transpose(2, 3).reshape(padded.shape)[:, :, :side, :side]
 
 
 @cache

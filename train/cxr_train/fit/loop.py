@@ -17,22 +17,24 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cxr_train.config import TrainConfig
+from cxr_train.data.dataset import LoadedImages, sampling_weights
+from cxr_train.data.manifest import Example
+from cxr_train.figures.metrics import accuracy, macro_f1
 from cxr_train.fit.augment import shrink, vary_with_guides
 from cxr_train.fit.batches import draw_batches, films_per_step, hold_films, read_batches
 from cxr_train.fit.checkpoint import BEST_FILE, LAST_FILE, save_atomically, write_json
-from cxr_train.config import TrainConfig
-from cxr_train.data.dataset import LoadedImages, sampling_weights
 from cxr_train.fit.distributed import ALONE, Processes
-from cxr_train.data.manifest import Example
-from cxr_train.figures.metrics import accuracy, macro_f1
 from cxr_train.fit.network import CamNetwork
 from cxr_train.fit.objectives import (
     REFERRAL,
     Truth,
     align_normals,
+    follow_teachers,
     keep_inside_lungs,
     point_into_boxes,
     rank_within_hospitals,
+    separate_within_hospitals,
 )
 from cxr_train.fit.pace import learning_rate, uses_bf16, uses_compile
 from cxr_train.fit.release import Release, plan_release
@@ -74,6 +76,7 @@ class Course:
     processes: Processes
     guides: NDArray[np.uint8] | None = None
     """[N, 2, h, w], 0..255: lungs and lesion boxes of each training film; see `guides.py`."""
+    teachers: tuple[CamNetwork, ...] = ()
 
 
 def train(
@@ -87,6 +90,7 @@ def train(
     own: Sequence[Example] | None = None,
     processes: Processes = ALONE,
     guides: NDArray[np.uint8] | None = None,
+    teachers: Sequence[CamNetwork] = (),
     report: Callable[[EpochRecord], None],
 ) -> TrainState:
     """Train until the stages end or validation macro-F1 stops rising; best weights go to `out`.
@@ -102,7 +106,9 @@ def train(
     drawn = train_set.examples
     weights = sampling_weights(drawn, config.balance, config.balance_power)
     plan = plan_release(config, drawn if own is None else own, drawn, weights, start)
-    course = Course(config, train_set, val_set, weights, plan, processes, guides)
+    course = Course(
+        config, train_set, val_set, weights, plan, processes, guides, _seat(teachers, processes)
+    )
     facts = _Facts.of(course)
     _compile_if_it_pays(state, course)
     while state.epoch < config.epochs and not _stalled(state, config):
@@ -194,7 +200,15 @@ def run_epoch(
         preparing += time.perf_counter() - began
         rate = learning_rate(config, state.step, steps_per_epoch=len(batches))
         losses.append(
-            train_step(state, config, pixels, truth, learning_rate=rate, processes=processes)
+            train_step(
+                state,
+                config,
+                pixels,
+                truth,
+                learning_rate=rate,
+                processes=processes,
+                teachers=course.teachers,
+            )
         )
         state.step += 1
         began = time.perf_counter()
@@ -222,6 +236,7 @@ def train_step(
     *,
     learning_rate: float,
     processes: Processes = ALONE,
+    teachers: Sequence[CamNetwork] = (),
 ) -> Tensor:
     """Take one optimizer step on a batch, float [N, 1, H, W]; return its loss, detached.
 
@@ -233,7 +248,13 @@ def train_step(
     network = state.network if state.compiled is None else state.compiled
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=uses_bf16(config)):
         logits, cam = network(pixels)
-    loss = measure_loss(config, logits.float(), cam.float(), truth)
+        with torch.no_grad():
+            taught = [teacher(pixels)[0].float() for teacher in teachers]
+    loss = label_loss(config, logits.float(), truth)
+    if taught:
+        followed = follow_teachers(logits.float(), torch.stack(taught))
+        loss = torch.lerp(loss, followed, config.distill_weight)
+    loss = loss + place_loss(config, cam.float(), truth)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     processes.average_gradients(state.network)
@@ -244,23 +265,40 @@ def train_step(
     return loss.detach()
 
 
-def measure_loss(config: TrainConfig, logits: Tensor, cam: Tensor, truth: Truth) -> Tensor:
-    """Return what a step minimises, from logits [N, K] and maps [N, K, h, w]."""
+def label_loss(config: TrainConfig, logits: Tensor, truth: Truth) -> Tensor:
+    """Return what the labels ask of logits [N, K]."""
     classes = logits[:, : len(CLASSES)]
     loss = F.cross_entropy(classes, truth.labels, label_smoothing=config.label_smoothing)
-    if config.referral:
-        referral = logits[:, REFERRAL]
-        ranking = rank_within_hospitals(referral, truth, hospitals=len(config.hospitals))
-        loss = loss + config.referral_weight * ranking
-        if config.align_weight:
-            spread = align_normals(referral, truth, sources=MOST_SOURCES)
-            loss = loss + config.align_weight * spread
-    if truth.guides is not None and (config.lung_weight or config.box_weight):
-        guides = F.interpolate(truth.guides, size=cam.shape[-2:], mode="area")
-        truth = replace(truth, guides=guides)
-        loss = loss + config.lung_weight * keep_inside_lungs(cam, truth)
-        loss = loss + config.box_weight * point_into_boxes(cam, truth)
+    if not config.referral:
+        return loss
+    referral, hospitals = logits[:, REFERRAL], len(config.hospitals)
+    terms = (
+        (config.referral_weight, rank_within_hospitals, hospitals),
+        (config.separate_weight, separate_within_hospitals, hospitals),
+        (config.align_weight, align_normals, MOST_SOURCES),
+    )
+    for weight, term, places in terms:
+        if weight:
+            loss = loss + weight * term(referral, truth, places)
     return loss
+
+
+def place_loss(config: TrainConfig, cam: Tensor, truth: Truth) -> Tensor:
+    """Return what lungs and boxes ask of the maps [N, K, h, w]; 0 without guides."""
+    if truth.guides is None or not (config.lung_weight or config.box_weight):
+        return cam.new_zeros(())
+    here = replace(truth, guides=F.interpolate(truth.guides, size=cam.shape[-2:], mode="area"))
+    outside, missed = keep_inside_lungs(cam, here), point_into_boxes(cam, here)
+    return config.lung_weight * outside + config.box_weight * missed
+
+
+def _seat(teachers: Sequence[CamNetwork], processes: Processes) -> tuple[CamNetwork, ...]:
+    """Return the teachers in eval mode on the device that trains."""
+    layout = {"memory_format": torch.channels_last}
+    return tuple(
+        one.to(processes.device(), **layout).eval()  # type: ignore[call-overload]
+        for one in teachers
+    )
 
 
 def predict(

@@ -13,6 +13,7 @@ from edge_infer.model.model_card import CLASSES
 REFERRAL = len(CLASSES)
 """The referral logit's place among the outputs, after the classes."""
 _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
+_SOFTNESS = 2.0
 LUNGS, BOXES = 0, 1
 """Channels of a batch's guides."""
 
@@ -30,8 +31,13 @@ class Truth:
     guides: Tensor | None = None
     """float [N, 2, h, w], 0..1, as the varied film lies: its lungs, and the boxes round lesions."""
 
+    @classmethod
+    def of_classes(cls, labels: Tensor) -> Truth:
+        """Return what is known where nothing but the classes is."""
+        return cls(labels=labels, hospitals=torch.full_like(labels, -1), sources=labels * 0)
 
-def rank_within_hospitals(referral: Tensor, truth: Truth, *, hospitals: int) -> Tensor:
+
+def rank_within_hospitals(referral: Tensor, truth: Truth, hospitals: int) -> Tensor:
     """Return the mean ranking loss of diseased over normal films of the same hospital.
 
     `referral` [N]. softplus(normal - diseased) over all pairs of one hospital; a pair from two
@@ -47,7 +53,43 @@ def rank_within_hospitals(referral: Tensor, truth: Truth, *, hospitals: int) -> 
     return (weights * losses).sum() / (pairs > 0).sum().clamp(min=1)
 
 
-def align_normals(referral: Tensor, truth: Truth, *, sources: int) -> Tensor:
+def separate_within_hospitals(referral: Tensor, truth: Truth, hospitals: int) -> Tensor:
+    """Return the cross entropy of diseased against normal, balanced inside each hospital.
+
+    `referral` [N]. With both halves of a hospital weighing alike the hospital tells nothing of the
+    class, so that one scale for all hospitals can be learnt: the ranking alone leaves each its own.
+    """
+    member = F.one_hot(truth.hospitals.clamp(min=0), hospitals).float()
+    member = member * (truth.hospitals >= 0).float()[:, None]
+    normal = (truth.labels == _NORMAL).float()[:, None]
+    total, count = referral.new_zeros(()), referral.new_zeros(())
+    for half, losses in (
+        (member * (1 - normal), F.softplus(-referral)),
+        (member * normal, F.softplus(referral)),
+    ):
+        films = half.sum(dim=0)
+        total = total + ((half * losses[:, None]).sum(dim=0) / films.clamp(min=1)).sum()
+        count = count + (films > 0).sum()
+    return total / count.clamp(min=1)
+
+
+def follow_teachers(logits: Tensor, taught: Tensor) -> Tensor:
+    """Return how far class probabilities and referral are from what the teachers say.
+
+    `logits` [N, K] of the student, `taught` [T, N, K] of T teachers on the same varied films: the
+    mean of their probabilities (Hinton et al. 2015), of classes at a temperature of 2.
+    """
+    classes = len(CLASSES)
+    target = (taught[:, :, :classes] / _SOFTNESS).softmax(dim=2).mean(dim=0)
+    found = (logits[:, :classes] / _SOFTNESS).log_softmax(dim=1)
+    loss = F.kl_div(found, target, reduction="batchmean") * _SOFTNESS**2
+    if logits.shape[1] > classes:
+        wanted = taught[:, :, REFERRAL].sigmoid().mean(dim=0)
+        loss = loss + F.binary_cross_entropy_with_logits(logits[:, REFERRAL], wanted)
+    return loss
+
+
+def align_normals(referral: Tensor, truth: Truth, sources: int) -> Tensor:
     """Return the spread over sources of the mean referral logit of their normal films.
 
     `referral` [N]. A threshold carries over to a hospital whose normal films score as others' do.
