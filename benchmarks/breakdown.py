@@ -33,7 +33,7 @@ from benchmarks.stopwatch import Stopwatch
 STAGES = {
     "open, read": (
         "films.file:_open",
-        "films.read:_look_at",
+        "films.read:_kind_of",
         "films.dicom.file:parse_dicom",
         "films.dicom.gates:check_header",
         "films.dicom.reader:describe_study",
@@ -42,7 +42,7 @@ STAGES = {
         "films.dicom.pixel_data:read_encapsulated_frame",
         "films.raster.headers:read_raster_header",
     ),
-    "hash": ("flow.keyed_films:_hash",),
+    "hash": ("films.look:_hash",),
     "decode": (
         "films.dicom.codestream:describe_codestream",
         "films.dicom.codestream:decode_codestream",
@@ -68,7 +68,7 @@ STAGES = {
     ),
     "model input": ("model.preprocess:to_model_input",),
     "thumbnail": ("flow.screen:_make_thumbnail",),
-    "rest": ("flow.screen:prepare_film", "flow.keyed_films:read_keyed"),
+    "rest": ("flow.screen:prepare_film", "films.look:look_at"),
 }
 """Functions of edge_infer, newer and older; a name that is gone counts in what encloses it."""
 AFTER = ("transport", "network", "finding, row")
@@ -97,14 +97,14 @@ class Line:
 
     def run(self, path: Path) -> tuple[dict[str, float], Any]:
         """Return seconds per stage and the film's row."""
+        from edge_infer.films.look import look_at
         from edge_infer.flow import screen
-        from edge_infer.flow.keyed_films import read_keyed
         from edge_infer.model.findings import to_finding
         from edge_infer.worklist.rows import screened_row
 
         read = partial(screen.prepare_film, **self._wanted)
         self.stopwatch.take()
-        film = read_keyed(path, read=read, known=frozenset()).film
+        film = look_at(path, read=read, known=frozenset()).outcome
         spent = self.stopwatch.take()
         clock = self.stopwatch.clock
         times = [clock()]

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from edge_infer.errors import ImageError
-from edge_infer.films.find import FoundImage, find_images
+from edge_infer.films.find import FoundFilm, find_films
 from edge_infer.films.read import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
@@ -46,19 +46,23 @@ def digest(array: np.ndarray) -> str:
 
 
 def screen_one(
-    image: FoundImage, classifier: Classifier, *, full_decode: bool
+    image: FoundFilm, classifier: Classifier, *, full_decode: bool
 ) -> tuple[WorklistRow, dict[str, Any]]:
     """Return a film's row and the digest of each of its stages."""
     card = classifier.card
     height, width = card.input.height, card.input.width
     try:
-        film = read_radiograph(image.path, size=None if full_decode else (height, width))
+        film = read_radiograph(
+            image.path,
+            size=None if full_decode else (height, width),
+            min_age_years=card.min_age_years,
+        )
     except ImageError as error:
-        return refused_row(image.shown, error), {"refused": str(error)}
+        return refused_row(image.tail, error), {"refused": str(error)}
     model_input = to_model_input(film.pixels, height=height, width=width)
     logits = classifier.run(model_input[None]).logits[0]
     finding = to_finding(logits, card)
-    row = screened_row(image.shown, finding, card, study=film.study, thumbnail=b"")
+    row = screened_row(image.tail, finding, card, study=film.study, thumbnail=b"")
     stages = {
         "pixels": digest(film.pixels),
         "input": digest(model_input),
@@ -78,13 +82,11 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     classifier = Classifier.load(bundled_model())
-    found = find_images([options.folder])
-    both = [
-        screen_one(image, classifier, full_decode=options.full_decode) for image in found.images
-    ]
+    found = find_films([options.folder])
+    both = [screen_one(image, classifier, full_decode=options.full_decode) for image in found.films]
     day = ScreenedDay(
         rows=in_order(row for row, _ in both),
-        due=len(found.images),
+        due=len(found.films),
         ignored=found.ignored,
         unreadable_folders=found.unreadable_folders,
         card=classifier.card,

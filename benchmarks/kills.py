@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_infer.store.connection import STORE_NAME
+from edge_infer.store.day_store import STORE_NAME
 from edge_infer.worklist.audit_trail import read_trail
 
 ROOT = Path(__file__).resolve().parents[1]

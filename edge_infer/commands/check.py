@@ -22,8 +22,8 @@ import numpy as np
 
 from edge_infer.commands.check_films import Kind, Pixels, all_kinds, draw_film
 from edge_infer.errors import ImageError, ModelError
+from edge_infer.films.look import look_at
 from edge_infer.films.read import read_radiograph
-from edge_infer.flow.keyed_films import read_keyed
 from edge_infer.flow.screen import PreparedFilm, prepare_film, run_network
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
@@ -206,7 +206,7 @@ def _time_kind(
     began = time.perf_counter()
     while len(readings) < 2 or (time.perf_counter() - began < _LONGEST_S and len(readings) < 10):
         start = time.perf_counter()
-        prepared = read_keyed(place, read=read, known=frozenset()).film
+        prepared = look_at(place, read=read, known=frozenset()).outcome
         middle = time.perf_counter()
         assert isinstance(prepared, PreparedFilm), "it was read before"
         run_network(prepared, classifier)

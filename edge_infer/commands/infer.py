@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from edge_infer.commands.paths import choose_folder, find_films
+from edge_infer.commands.paths import choose_folder, require_films
 from edge_infer.commands.terminal import Heartbeat, Progress, print_any_name, printable, summarise
 from edge_infer.errors import CxrError, ModelError, ReportError, SiteError
 from edge_infer.pc.language import Lang, default_language
@@ -24,7 +24,7 @@ from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
 
 if TYPE_CHECKING:
-    from edge_infer.films.find import FoundImages
+    from edge_infer.films.find import FoundFilms
     from edge_infer.flow.keep_day import DaySettings, WrittenDay
     from edge_infer.model.model_file import ModelFile
     from edge_infer.workers.pool import Crew
@@ -144,9 +144,9 @@ def infer(
         # The inputs are looked through, and what is imported from here on is loaded, while the
         # workers load their own. Every run but one of no film needs the first.
         with closing(start_workers(1)) as crew:
-            found = find_films(inputs, may_be_empty=watch)
+            found = require_films(inputs, may_be_empty=watch)
             if not watch:  # most of its files are often known already, and workers would sit idle
-                crew.grow(min(workers, len(found.images)))
+                crew.grow(min(workers, len(found.films)))
             from edge_infer.flow.keep_day import DaySettings
             from edge_infer.flow.write_lists import check_writable
             from edge_infer.model.bundled import bundled_model
@@ -171,7 +171,7 @@ def infer(
             if watch:
                 written = _watch(inputs, folder, settings, run)
             else:
-                written = _screen(inputs, found, folder, settings, run)
+                written = _screen(found, folder, settings, run)
         for one in written:
             _tell(one, is_quiet=quiet)
         if watch:
@@ -220,15 +220,12 @@ class _Run:
         return Progress(total, is_shown=not self.is_quiet and sys.stderr.isatty())
 
 
-def _screen(
-    inputs: Sequence[Path], found: FoundImages, folder: Path, settings: DaySettings, run: _Run
-) -> list[WrittenDay]:
+def _screen(found: FoundFilms, folder: Path, settings: DaySettings, run: _Run) -> list[WrittenDay]:
     from edge_infer.flow.run_day import run_day
 
-    with run.open_line(len(found.images)) as line:
+    with run.open_line(len(found.films)) as line:
         line.say("Starting ...")
         return run_day(
-            inputs,
             found,
             folder,
             settings,

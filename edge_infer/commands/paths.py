@@ -12,7 +12,7 @@ import typer
 from edge_infer.commands.terminal import printable
 
 if TYPE_CHECKING:
-    from edge_infer.films.find import FoundImages
+    from edge_infer.films.find import FoundFilms
 
 
 def choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
@@ -38,13 +38,13 @@ def choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
     return folder
 
 
-def find_films(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
+def require_films(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundFilms:
     """Look through the inputs; a usage error where one is missing, exit 5 where no film is."""
-    from edge_infer.films.find import find_images
+    from edge_infer.films.find import find_films
     from edge_infer.worklist.rows import NOTHING_FOUND
 
     try:
-        found = find_images(inputs)
+        found = find_films(inputs)
     except OSError as error:
         raise typer.BadParameter(
             f"'{printable(str(error.filename))}' cannot be opened ({error.strerror}): "
@@ -53,7 +53,7 @@ def find_films(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundImages:
         ) from error
     for name in found.unreadable_folders:
         typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
-    if not found.images and not may_be_empty:
+    if not found.films and not may_be_empty:
         passed = f" (other files: {found.ignored})" if found.ignored else ""
         typer.echo(
             f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",

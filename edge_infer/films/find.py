@@ -1,12 +1,12 @@
-"""List the files of the inputs that are due a row; nothing is lost and nothing comes twice.
+"""List the films of the inputs; nothing is lost and nothing comes twice.
 
-A row is due for a regular file whose content is an image or DICOM, or whose name claims it. Of
+A row stands for each regular file whose content is an image or DICOM, or whose name claims it. Of
 the rest (text, DICOMDIR, `._*`, pipes, sockets, links to nowhere) only the number is kept.
 
 Links: first everything is listed where it really lies, then links are followed, in the order of
-their shown paths. So a folder is entered once, a loop ends, a file that also lies in the inputs
-itself keeps its own path, and one reached only through links has the first link's path. Hard
-links are files of their own. A broken link whose name claims an image is due a row like any other
+their names. So a folder is entered once, a loop ends, a file that also lies in the inputs
+itself keeps its own name, and one reached only through links has the first link's name. Hard
+links are files of their own. A broken link whose name claims an image has a row like any other
 file that cannot be opened.
 """
 
@@ -14,172 +14,216 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edge_infer.films.sniff import HEAD_BYTES, NAME_CLAIMS_IMAGE, FileKind, sniff
 from edge_infer.pc.long_paths import reachable, real_path
 
 
-@dataclass(frozen=True, slots=True)
-class FoundImage:
+@dataclass(frozen=True, kw_only=True)
+class GivenInput:
+    """A folder or file of the command line."""
+
+    place: bytes
+    """Its real path, encoded."""
+    name: str
+    """Its own name; of several inputs, the films' names begin with it (see `name_films`)."""
+    is_file: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFilm:
+    """A file that gets a row."""
+
+    place: bytes
+    """Its real path, encoded, for a name need not be UTF-8: what tells it from others, however it
+    was reached."""
     path: Path
-    """Where to open the file."""
-    shown: str
-    """Its name in the worklist: relative to the input, with `/`, valid UTF-8, unique."""
-    identity: str = field(default="", compare=False)
-    """Its real path, however it was reached; empty where nobody looked."""
+    """Where to open it; absolute."""
+    given: GivenInput
+    """The input it was found under first."""
+    tail: str
+    """Its path below the input, with `/`, valid UTF-8; the name where the input is the file."""
 
 
-@dataclass(frozen=True)
-class FoundImages:
-    images: tuple[FoundImage, ...]
-    """Sorted by the code points of `shown`."""
-    ignored: int
-    """Files that are due no row."""
-    unreadable_folders: tuple[str, ...]
-    """Folders that could not be listed, as shown; films in them are missing from `images`."""
+@dataclass(frozen=True, kw_only=True)
+class FoundFilms:
+    """What the inputs hold."""
+
+    inputs: tuple[GivenInput, ...] = ()
+    """In the order of the command line."""
+    films: tuple[FoundFilm, ...] = ()
+    """In the order of their names."""
+    ignored: int = 0
+    """Files that get no row."""
+    unreadable_folders: tuple[str, ...] = ()
+    """Folders that could not be listed, by name; films in them are missing from `films`."""
 
 
-def find_images(inputs: Sequence[Path]) -> FoundImages:
-    """List every file below `inputs` (folders, or files themselves) that is due a row.
+def find_films(inputs: Sequence[Path]) -> FoundFilms:
+    """List every file below `inputs` (folders, or files themselves) that gets a row.
 
-    With several inputs, shown paths begin with the input's name, made unique (`day`, `day-2`).
-    Raises FileNotFoundError or PermissionError where an input itself cannot be looked at.
+    An input named twice counts once. Raises FileNotFoundError or PermissionError where one cannot
+    be looked at.
     """
+    unique: dict[str, Path] = {}
+    for path in inputs:
+        unique.setdefault(_real_name(path), path)
     search = _Search()
-    for name, path in name_inputs(inputs):
-        search.add_input(path, name)
+    for path in unique.values():
+        search.add_input(path)
     search.follow_links()
     return search.finish()
 
 
-def name_inputs(inputs: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Pair each input with what its shown paths begin with; one named twice counts once."""
-    unique: dict[str, Path] = {}
-    for path in inputs:
-        unique.setdefault(identify(path), path)
-    paths = list(unique.values())
-    if len(paths) == 1 and reachable(paths[0]).is_dir():
-        return [("", paths[0])]
+def name_films(inputs: Sequence[GivenInput], films: Iterable[FoundFilm]) -> dict[bytes, str]:
+    """Return what the list calls each film, by place: every name once, and the same in every run.
+
+    Relative to the input where that is one folder; with several inputs, or a file, it begins with
+    the input's name, made unique in the order of `inputs` (`day`, `day-2`).
+    """
+    prefixes, taken = _name_inputs(inputs), set[str]()
+    return {
+        film.place: _make_unique(
+            prefixes[film.given] + ("" if film.given.is_file else film.tail),
+            taken,
+            keep_suffix=True,
+        )
+        for film in sorted(films, key=lambda film: (film.tail, film.place))
+    }
+
+
+def _name_inputs(inputs: Sequence[GivenInput]) -> dict[GivenInput, str]:
+    """Return what the names of each input's films begin with."""
+    if len(inputs) == 1 and not inputs[0].is_file:
+        return {inputs[0]: ""}
     taken: set[str] = set()
-    return [
-        (make_unique(name_input(path), taken, keep_suffix=not reachable(path).is_dir()), path)
-        for path in paths
-    ]
-
-
-def name_input(path: Path) -> str:
-    """Return an input's name; `.` and `..` have none of their own, a drive has none at all."""
-    name = path.name if path.name not in ("", "..") else path.resolve().name
-    return _to_text(name or "input")
+    return {
+        one: _make_unique(one.name, taken, keep_suffix=one.is_file) + "/" * (not one.is_file)
+        for one in inputs
+    }
 
 
 class _Search:
     """What has been seen so far; real paths tell what has been seen already."""
 
     def __init__(self) -> None:
-        self._images: dict[str, FoundImage] = {}
+        self._inputs: list[GivenInput] = []
+        self._films: dict[str, FoundFilm] = {}
         self._ignored: set[str] = set()
         self._entered: set[str] = set()
-        self._links: list[FoundImage] = []
-        self._unreadable: list[str] = []
+        self._links: list[_Item] = []
+        self._unreadable: list[_Item] = []
 
-    def add_input(self, path: Path, shown: str) -> None:
+    def add_input(self, path: Path) -> None:
         """List an input; one that is a link is followed at once, for it was asked for by name."""
         mode = reachable(path).stat().st_mode
-        if stat.S_ISDIR(mode):
-            self._enter(path, shown)
+        is_file = not stat.S_ISDIR(mode)
+        name = path.name if path.name not in ("", "..") else path.resolve().name
+        given = GivenInput(
+            place=os.fsencode(_real_name(path)), name=_to_text(name or "input"), is_file=is_file
+        )
+        self._inputs.append(given)
+        if is_file:
+            self._add_file(_Item(path.absolute(), given, name), _real_name(path), mode)
         else:
-            self._add_file(FoundImage(path, shown), identify(path), mode)
+            self._enter(_Item(path.absolute(), given, ""))
 
     def follow_links(self) -> None:
+        prefixes = _name_inputs(self._inputs)
         while self._links:
-            links = sorted(self._links, key=lambda link: _to_text(link.shown))
+            links = sorted(self._links, key=lambda link: _to_text(prefixes[link.given] + link.tail))
             self._links = []
             for link in links:
                 self._follow(link)
 
-    def finish(self) -> FoundImages:
-        taken: set[str] = set()
-        found = sorted(
-            self._images.items(), key=lambda item: (_to_text(item[1].shown), item[1].path)
-        )
-        images = [
-            FoundImage(
-                image.path, make_unique(_to_text(image.shown), taken, keep_suffix=True), identity
-            )
-            for identity, image in found
-        ]
-        return FoundImages(
-            images=tuple(sorted(images, key=lambda image: image.shown)),
+    def finish(self) -> FoundFilms:
+        prefixes = _name_inputs(self._inputs)
+        names = name_films(self._inputs, self._films.values())
+        unreadable = [_to_text(prefixes[one.given] + one.tail) for one in self._unreadable]
+        return FoundFilms(
+            inputs=tuple(self._inputs),
+            films=tuple(sorted(self._films.values(), key=lambda film: names[film.place])),
             ignored=len(self._ignored),
-            unreadable_folders=tuple(sorted(_to_text(shown or ".") for shown in self._unreadable)),
+            unreadable_folders=tuple(sorted(name.rstrip("/") or "." for name in unreadable)),
         )
 
-    def _enter(self, folder: Path, shown: str) -> None:
+    def _enter(self, folder: _Item) -> None:
         """List a folder and those below it, each once; without recursion, however deep."""
-        waiting = [(folder, shown)]
+        waiting = [folder]
         while waiting:
-            folder, shown = waiting.pop()
-            identity = identify(folder)
-            if identity in self._entered:
+            folder = waiting.pop()
+            real = _real_name(folder.path)
+            if real in self._entered:
                 continue
-            self._entered.add(identity)
-            prefix = f"{shown}/" if shown else ""
+            self._entered.add(real)
+            begin = f"{folder.tail}/" if folder.tail else ""
             try:
-                entries = list(_scan(folder))
+                entries = list(_scan(folder.path))
             except OSError:
-                self._unreadable.append(shown)
+                self._unreadable.append(folder)
                 continue
             for entry in entries:
-                item = FoundImage(folder / entry.name, prefix + entry.name)
+                item = _Item(folder.path / entry.name, folder.given, begin + entry.name)
                 # A Windows junction passes for a folder; its real path keeps it from looping.
                 if entry.is_symlink():
                     self._links.append(item)
                 elif entry.is_dir(follow_symlinks=False):
-                    waiting.append((item.path, item.shown))
+                    waiting.append(item)
                 else:
-                    self._add_entry(entry, item, str(Path(identity, os.path.normcase(entry.name))))
+                    self._add_entry(entry, item, str(Path(real, os.path.normcase(entry.name))))
 
-    def _add_entry(self, entry: os.DirEntry[str], item: FoundImage, identity: str) -> None:
+    def _add_entry(self, entry: os.DirEntry[str], item: _Item, real: str) -> None:
         try:
             mode = entry.stat(follow_symlinks=False).st_mode
         except FileNotFoundError:
             return  # it vanished since the folder was listed
         except OSError:
             mode = stat.S_IFREG  # it is there; whether it can be read shows on opening
-        self._add_file(item, identity, mode)
+        self._add_file(item, real, mode)
 
-    def _follow(self, link: FoundImage) -> None:
+    def _follow(self, link: _Item) -> None:
         try:
             mode = reachable(link.path).stat().st_mode
         except OSError:
             mode = 0
         if stat.S_ISDIR(mode):
-            self._enter(link.path, link.shown)
+            self._enter(link)
         else:
-            self._add_file(link, identify(link.path), mode, is_link=True)
+            self._add_file(link, _real_name(link.path), mode, is_link=True)
 
-    def _add_file(
-        self, item: FoundImage, identity: str, mode: int, *, is_link: bool = False
-    ) -> None:
-        if identity in self._images:
+    def _add_file(self, item: _Item, real: str, mode: int, *, is_link: bool = False) -> None:
+        if real in self._films:
             return
-        names = [item.path.name, Path(identity).name]
+        names = [item.path.name, Path(real).name]
         # A link to nowhere has only its name to go by.
         is_broken = is_link and mode == 0 and _name_claims(names)
-        if is_broken or (stat.S_ISREG(mode) and _is_due(item.path, names)):
-            self._images[identity] = item
-            self._ignored.discard(identity)
+        if is_broken or (stat.S_ISREG(mode) and _gets_row(item.path, names)):
+            self._films[real] = FoundFilm(
+                place=os.fsencode(real),
+                path=item.path,
+                given=item.given,
+                tail=_to_text(item.tail),
+            )
+            self._ignored.discard(real)
         elif stat.S_ISREG(mode) or _is_there(item.path):
-            self._ignored.add(identity)
+            self._ignored.add(real)
 
 
-def _is_due(path: Path, names: Sequence[str]) -> bool:
+class _Item(NamedTuple):
+    """Something in a folder, its name as the operating system gives it."""
+
+    path: Path
+    given: GivenInput
+    tail: str
+
+
+def _gets_row(path: Path, names: Sequence[str]) -> bool:
     """Tell whether the content is an image or a name claims it; look inside only if none does."""
-    if any(_is_never_due(name) for name in names):
+    if any(_never_gets_row(name) for name in names):
         return False
     if _name_claims(names):
         return True
@@ -197,22 +241,22 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(reachable(path))
 
 
-def _is_never_due(name: str) -> bool:
+def _never_gets_row(name: str) -> bool:
     """Tell the index of a disc and the shadows macOS leaves beside its files."""
     return name.startswith("._") or name.upper() == "DICOMDIR"
 
 
 def _name_claims(names: Sequence[str]) -> bool:
-    # Not Path.suffix: a file named just `.dcm` has none there, and is due a row all the same.
+    # Not Path.suffix: a file named just `.dcm` has none there, and gets a row all the same.
     endings = (f".{name.lower().rpartition('.')[2]}" for name in names if "." in name)
     claims = any(ending in NAME_CLAIMS_IMAGE for ending in endings)
-    return claims and not any(_is_never_due(name) for name in names)
+    return claims and not any(_never_gets_row(name) for name in names)
 
 
 def _says_nothing(name: str) -> bool:
     """Tell names without a suffix and UIDs: archives name DICOM files so.
 
-    Such a file that cannot be opened may be a film and is due a row; a locked `.docx` is not.
+    Such a file that cannot be opened may be a film and gets a row; a locked `.docx` is not.
     """
     suffix = Path(name).suffix[1:]
     return not suffix or suffix.isdigit()
@@ -223,8 +267,8 @@ def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield from entries
 
 
-def identify(path: Path) -> str:
-    """Name a file or folder by its real path: inode numbers repeat on some network drives."""
+def _real_name(path: Path) -> str:
+    """Tell a file or folder by its real path: inode numbers repeat on some network drives."""
     return os.path.normcase(real_path(path))
 
 
@@ -240,7 +284,7 @@ def _to_text(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def make_unique(name: str, taken: set[str], *, keep_suffix: bool) -> str:
+def _make_unique(name: str, taken: set[str], *, keep_suffix: bool) -> str:
     """Return `name`, or its first numbered form (`a-2.png`) that is not in `taken`; enter it."""
     folder, slash, last = name.rpartition("/")
     stem, dot, suffix = last.rpartition(".") if keep_suffix else (last, "", "")

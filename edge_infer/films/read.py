@@ -34,7 +34,7 @@ def read_radiograph(
     if isinstance(file, Path):
         with open_film_file(file) as opened:
             return read_radiograph(opened, size=size, min_age_years=min_age_years)
-    kind = _look_at(file)
+    kind = _kind_of(file)
     # Imported late: a folder of JPEGs never loads pydicom.
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom.reader import read_dicom
@@ -55,7 +55,7 @@ def read_radiograph(
     return read_raster(file, kind, size=size)
 
 
-def _look_at(file: FilmFile) -> FileKind:
+def _kind_of(file: FilmFile) -> FileKind:
     """Name the kind of a file that is not empty."""
     head = file.stream.read(HEAD_BYTES)
     file.stream.seek(0)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
-from edge_infer.store.day_files import CheckedFile
+from edge_infer.films.look import Look
+from edge_infer.store.outcome import ScoredFilm
 
 SETTLE_S: Final = 1.5
 PATIENCE_S: Final = 60.0
@@ -58,7 +59,7 @@ class Arrivals:
         sighting = self._sightings.get(place)
         return sighting is not None and now >= sighting.next_look
 
-    def is_arriving(self, look: CheckedFile, now: float) -> bool:
+    def is_arriving(self, look: Look[ScoredFilm], now: float) -> bool:
         """Tell whether what was found may only mean that the file is not whole yet."""
         sighting = self._sightings[look.place]
         is_same = sighting.state == (look.size, look.mtime_ns)
@@ -74,7 +75,7 @@ class Arrivals:
             isinstance(look.outcome, ImageError) and look.outcome.code is ReasonCode.BLANK
         )
 
-    def looked(self, look: CheckedFile, now: float) -> bool:
+    def looked(self, look: Look[ScoredFilm], now: float) -> bool:
         """Take note of a look and plan the next one; tell whether it found anything new."""
         sighting = self._sightings[look.place]
         is_same = sighting.state == (look.size, look.mtime_ns)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.model.findings import to_finding
 from edge_infer.model.model_card import ModelCard
-from edge_infer.store.day_files import StoredFile
-from edge_infer.store.film_record import FilmOutcome, ScoredFilm
+from edge_infer.store.day_store import StoredFile
+from edge_infer.store.outcome import FilmOutcome, ScoredFilm
 from edge_infer.worklist.picture_spool import PictureSpool
 from edge_infer.worklist.rows import WorklistRow, refused_row, screened_row
 
@@ -20,14 +20,6 @@ def arriving() -> ImageError:
         "The file is still arriving, or not screened yet; it is looked at again by itself.",
         ReasonCode.ARRIVING,
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DayRow:
-    """A row of the list with what the audit trail needs beside it."""
-
-    file: StoredFile
-    row: WorklistRow
 
 
 class RowMaker:
@@ -62,18 +54,21 @@ class RowMaker:
     def make(
         self,
         outcomes: Iterable[tuple[StoredFile, FilmOutcome | None]],
-        names: dict[int, str],
+        names: dict[bytes, str],
         *,
         with_waiting: bool,
-    ) -> list[DayRow]:
-        """Return a row per file; of those without an outcome only where `with_waiting`."""
+    ) -> list[tuple[StoredFile, WorklistRow]]:
+        """Return each file with its row; of those without an outcome only where `with_waiting`.
+
+        `names` are what the list calls the files, by place.
+        """
         made = []
         for file, outcome in outcomes:
             if outcome is None and with_waiting:
                 outcome = arriving()
             if outcome is not None:
-                row = self._to_row(names[file.row], file.sha256, outcome)
-                made.append(DayRow(file=file, row=row))
+                row = self._to_row(names[file.found.place], file.sha256, outcome)
+                made.append((file, row))
         return made
 
     def _to_row(self, shown: str, sha256: str | None, outcome: FilmOutcome) -> WorklistRow:

@@ -16,19 +16,18 @@ The rules, each the simplest that neither loses nor doubles a row:
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
-from edge_infer.errors import ImageError, ReasonCode
-from edge_infer.films.find import FoundImages
-from edge_infer.flow.day_rows import DayRow, RowMaker
-from edge_infer.flow.keyed_films import KeyedFilm
+from edge_infer.errors import ReasonCode
+from edge_infer.films.find import FoundFilm, FoundFilms, name_films
+from edge_infer.films.look import Look
+from edge_infer.flow.day_rows import RowMaker
 from edge_infer.flow.screen import reading_mode, score_films
 from edge_infer.flow.write_lists import check_writable, remove_leftovers, write_lists
 from edge_infer.model.classifier import Classifier
@@ -37,13 +36,12 @@ from edge_infer.model.model_file import ModelFile
 from edge_infer.page.pictures import write_pictures
 from edge_infer.pc.language import Lang
 from edge_infer.pc.long_paths import reachable
-from edge_infer.store.day_files import CheckedFile, SeenFile, SeenFiles, StoredFile, name_rows
-from edge_infer.store.day_store import DayStore
-from edge_infer.store.film_record import ScoredFilm
+from edge_infer.store.day_store import DayStore, StoredFile
+from edge_infer.store.outcome import ScoredFilm
 from edge_infer.workers.pool import Crew
 from edge_infer.worklist.audit_trail import append_lines, describe_decision
 from edge_infer.worklist.picture_spool import PictureSpool, remove_old_spools
-from edge_infer.worklist.rows import DEFAULT_PREVALENCE, ScreenedDay, in_order
+from edge_infer.worklist.rows import DEFAULT_PREVALENCE, ScreenedDay, WorklistRow, in_order
 from edge_infer.worklist.site import Site
 
 SETTLED_S = 60.0
@@ -90,7 +88,7 @@ class KeptDay:
         check_writable(folder)
         self.folder, self._settings = folder, settings
         self._mode = reading_mode(settings.model, full_decode=settings.full_decode)
-        self._unrecorded: list[CheckedFile] = []
+        self._unrecorded: list[Look[ScoredFilm]] = []
         self._store = DayStore.open(folder)
         remove_leftovers(folder)
         remove_old_spools(folder)
@@ -107,9 +105,9 @@ class KeptDay:
         self._pictures.close()
         self._store.close()
 
-    def register(self, seen: SeenFiles, *, today: date) -> None:
+    def register(self, found: FoundFilms, *, today: date) -> None:
         """Give new files their rows; they are first seen `today`."""
-        self._store.register(seen, today=today.isoformat())
+        self._store.register(found, today=today.isoformat())
 
     def forget(self, places: Sequence[bytes]) -> None:
         """Take back the rows of files that vanished while they were arriving."""
@@ -118,21 +116,21 @@ class KeptDay:
     def files(self) -> list[StoredFile]:
         return self._store.files()
 
-    def files_due(self, present: Iterable[bytes] = ()) -> list[SeenFile]:
+    def files_due(self, present: Iterable[bytes] = ()) -> list[FoundFilm]:
         """Return the files of the day to look at: new, changed, cut off, or not yet sure.
 
         `present` are places where the inputs have something, be it a link to nowhere.
         """
         final, here = self._final(), set(present)
-        return [file.seen for file in self.files() if _is_due(file, final, here)]
+        return [file.found for file in self.files() if _is_due(file, final, here)]
 
     def screen(
         self,
-        files: Sequence[SeenFile],
+        files: Sequence[FoundFilm],
         *,
-        mark: Callable[[CheckedFile], CheckedFile] = lambda file: file,
+        mark: Callable[[Look[ScoredFilm]], Look[ScoredFilm]] = lambda file: file,
         crew: Crew | None = None,
-    ) -> Generator[CheckedFile, None, None]:
+    ) -> Generator[Look[ScoredFilm], None, None]:
         """Look at `files` and yield each look; all that was yielded is in the store at the end.
 
         `mark` may mark a file as still arriving; `crew` has started already. Closing the generator
@@ -153,8 +151,8 @@ class KeptDay:
         recorded = time.monotonic()
         try:
             with closing(results):
-                for index, result in results:
-                    look = mark(_to_checked(files[index], result))
+                for index, found in results:
+                    look = mark(replace(found, place=files[index].place, at=time.time()))
                     self._unrecorded.append(look)
                     if look.sha256 is not None and isinstance(look.outcome, ScoredFilm):
                         self._rows.prepare(look.sha256, look.outcome)
@@ -176,7 +174,7 @@ class KeptDay:
                 include_patient=self._settings.include_patient,
             )
 
-    def write(self, found: FoundImages | None = None, *, with_waiting: bool = False) -> WrittenDay:
+    def write(self, found: FoundFilms | None = None, *, with_waiting: bool = False) -> WrittenDay:
         """Decide, enter the decisions in the audit trail, and write the three lists.
 
         `found` tells what the inputs hold beside films. `with_waiting` gives files without an
@@ -186,7 +184,7 @@ class KeptDay:
         rows, due = self._make_rows(with_waiting=with_waiting)
         site = self._settings.site
         day = ScreenedDay(
-            rows=in_order(one.row for one in rows),
+            rows=in_order(row for _, row in rows),
             due=due,
             ignored=found.ignored if found else 0,
             unreadable_folders=found.unreadable_folders if found else (),
@@ -205,7 +203,7 @@ class KeptDay:
         csv = write_lists(day, self.folder)
         if day.has_pictures:
             write_pictures(day, self.folder)
-        is_final = all(one.row.reason_code is not ReasonCode.ARRIVING for one in rows)
+        is_final = all(row.reason_code is not ReasonCode.ARRIVING for _, row in rows)
         if day.is_complete and is_final:
             self._store.mark_finished()
         return WrittenDay(day=day, folder=self.folder, csv=csv)
@@ -214,27 +212,27 @@ class KeptDay:
         """Tell whether a list would have a row."""
         return bool(self._make_rows(with_waiting=False)[0])
 
-    def _make_rows(self, *, with_waiting: bool) -> tuple[list[DayRow], int]:
+    def _make_rows(self, *, with_waiting: bool) -> tuple[list[tuple[StoredFile, WorklistRow]], int]:
         files = self.files()
-        names = name_rows(self._store.inputs(), files)
+        names = name_films(self._store.inputs(), (file.found for file in files))
         outcomes = self._store.outcomes(self._mode, include_patient=self._settings.include_patient)
         return self._rows.make(outcomes, names, with_waiting=with_waiting), len(files)
 
-    def _audit(self, rows: Sequence[DayRow]) -> None:
+    def _audit(self, rows: Sequence[tuple[StoredFile, WorklistRow]]) -> None:
         lines = [
             describe_decision(
-                one.file.row,
-                one.file.sha256,
-                one.row,
+                file.row,
+                file.sha256,
+                row,
                 card=self._settings.card,
                 model_sha256=self._settings.model.sha256,
                 package_version=self._settings.package_version,
                 site_id=self._settings.site.site_id if self._settings.site else None,
             )
-            for one in rows
-            if one.row.reason_code is not ReasonCode.ARRIVING
+            for file, row in rows
+            if row.reason_code is not ReasonCode.ARRIVING
         ]
-        audited = {one.file.row: one.file.audited for one in rows}
+        audited = {file.row: file.audited for file, _ in rows}
         new = [line for line in lines if audited[line.row] != line.digest]
         if new:
             append_lines(self.folder, new, now=datetime.now().astimezone())
@@ -252,33 +250,10 @@ def _is_due(file: StoredFile, final: frozenset[str], present: set[bytes]) -> boo
     if file.sha256 not in final or file.reason_code is ReasonCode.ARRIVING:
         return True
     try:
-        status = reachable(file.seen.path).stat()
+        status = reachable(file.found.path).stat()
     except OSError:
-        return file.seen.place in present  # vanished: what was found stands
+        return file.found.place in present  # vanished: what was found stands
     if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
         return True
     assert file.checked_at is not None and file.changed_at is not None, "it has a hash"
     return file.checked_at - max(file.changed_at, status.st_mtime) < SETTLED_S
-
-
-def _to_checked(file: SeenFile, result: KeyedFilm[ScoredFilm] | ImageError) -> CheckedFile:
-    if isinstance(result, KeyedFilm):
-        return CheckedFile(
-            place=file.place,
-            size=result.size,
-            mtime_ns=result.mtime_ns,
-            sha256=result.sha256,
-            checked_at=time.time(),
-            outcome=result.film,
-        )
-    status = None
-    with contextlib.suppress(OSError):
-        status = reachable(file.path).stat()
-    return CheckedFile(
-        place=file.place,
-        size=status.st_size if status else None,
-        mtime_ns=status.st_mtime_ns if status else None,
-        sha256=None,
-        checked_at=time.time(),
-        outcome=result,
-    )

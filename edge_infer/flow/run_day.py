@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from edge_infer.films.find import FoundImages
+from edge_infer.films.find import FoundFilms
 from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
-from edge_infer.store.day_files import SeenFiles, see_files
 from edge_infer.store.day_folders import read_earlier_days
 from edge_infer.workers.pool import Crew
 
@@ -26,8 +24,7 @@ class Progress(Protocol):
 
 
 def run_day(
-    inputs: Sequence[Path],
-    found: FoundImages,
+    found: FoundFilms,
     folder: Path,
     settings: DaySettings,
     *,
@@ -44,21 +41,19 @@ def run_day(
     finished first, and today's list has what is not in that one. After Control-C the last list has
     the rows so far; KeyboardInterrupt where it would have none. Raises ReportError and ModelError.
     """
-    seen = see_files(inputs, found)
-    given = {one.place for one in seen.inputs}
+    given = {one.place for one in found.inputs}
     written: list[WrittenDay] = []
     listed: set[bytes] = set()
     for earlier in read_earlier_days(folder) if is_dated else ():
         if earlier.is_open and earlier.shares_input(given):
-            nothing = SeenFiles(inputs=(), files=())
             with KeptDay(earlier.folder, settings) as day:
-                written.append(_run(day, nothing, None, today, progress, crew))
+                written.append(_run(day, FoundFilms(), None, today, progress, crew))
             crew = None
-            listed |= {file.seen.place for file in earlier.files}
+            listed |= {file.found.place for file in earlier.files}
             if not written[-1].day.is_complete:
                 return written
-    rest = replace(seen, files=tuple(file for file in seen.files if file.place not in listed))
-    if rest.files or not written:
+    rest = replace(found, films=tuple(film for film in found.films if film.place not in listed))
+    if rest.films or not written:
         with KeptDay(folder, settings) as day:
             written.append(_run(day, rest, found, today, progress, crew))
     return written
@@ -66,16 +61,16 @@ def run_day(
 
 def _run(
     day: KeptDay,
-    seen: SeenFiles,
-    found: FoundImages | None,
+    new: FoundFilms,
+    found: FoundFilms | None,
     today: date,
     progress: Progress,
     crew: Crew | None,
 ) -> WrittenDay:
-    if seen.files:
-        day.register(seen, today=today)
+    if new.films:
+        day.register(new, today=today)
     try:
-        due = day.files_due({file.place for file in seen.files})
+        due = day.files_due({film.place for film in new.films})
         progress.expect(len(due))
         for _ in day.screen(due, crew=crew):
             progress.advance()

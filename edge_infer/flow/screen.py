@@ -7,22 +7,23 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError, ModelError
 from edge_infer.films.file import FilmFile
+from edge_infer.films.look import Look, look_at, without_content
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.read import read_radiograph
 from edge_infer.films.study import Identity, StudyInfo
-from edge_infer.flow.keyed_films import KeyedFilm, read_keyed
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
-from edge_infer.store.film_record import ReadingMode, ScoredFilm
+from edge_infer.store.outcome import ReadingMode, ScoredFilm
 from edge_infer.workers.pool import Crew, run_isolated
 
 THUMBNAIL_SIDE = 160
@@ -81,11 +82,10 @@ def score_films(
     full_decode: bool = False,
     known: frozenset[str] = frozenset(),
     crew: Crew | None = None,
-) -> Generator[tuple[int, KeyedFilm[ScoredFilm] | ImageError], None, None]:
+) -> Generator[tuple[int, Look[ScoredFilm]], None, None]:
     """Yield (index, what became of the film) for every path, in order of completion.
 
-    Contents whose SHA-256 is `known` are hashed only; an ImageError instead of a KeyedFilm is that
-    of a file without content.
+    Contents whose SHA-256 is `known` are hashed only.
 
     One worker reads while the network runs here; several workers each read and run the network (see
     `_runs_network_here`). Every process that runs the network makes the model's self-test before
@@ -106,7 +106,7 @@ def score_films(
         read if is_here else partial(_read_and_score, read, model.path, model.sha256)
     )
     results = run_isolated(
-        partial(read_keyed, read=work, known=known),
+        partial(look_at, read=work, known=known),
         paths,
         workers=workers,
         timeout_s=file_timeout_s,
@@ -117,21 +117,21 @@ def score_films(
     with closing(results):
         # The workers are starting meanwhile.
         classifier = open_model(model) if is_here else None
-        for index, keyed in results:
+        for index, look in results:
             waiting.remove(index)
-            yield index, keyed if isinstance(keyed, ImageError) else _score(keyed, classifier)
+            if isinstance(look, ImageError):
+                yield index, without_content(paths[index], look)
+            else:
+                yield index, _score(look, classifier)
     assert not waiting, "a file was given to a worker and never came back"
 
 
-def _score(
-    keyed: KeyedFilm[PreparedFilm] | KeyedFilm[ScoredFilm] | KeyedFilm[PreparedFilm | ScoredFilm],
-    classifier: Classifier | None,
-) -> KeyedFilm[ScoredFilm]:
-    film = keyed.film
-    if isinstance(film, PreparedFilm):
-        assert classifier is not None, "a worker left the network to its caller"
-        film = run_network(film, classifier)
-    return KeyedFilm(sha256=keyed.sha256, size=keyed.size, mtime_ns=keyed.mtime_ns, film=film)
+def _score(look: Look[Any], classifier: Classifier | None) -> Look[ScoredFilm]:
+    """Run the network on what a worker left to its caller."""
+    if not isinstance(look.outcome, PreparedFilm):
+        return look
+    assert classifier is not None, "a worker left the network to its caller"
+    return replace(look, outcome=run_network(look.outcome, classifier))
 
 
 def _runs_network_here(workers: int, films: int) -> bool:

@@ -22,14 +22,15 @@ from datetime import date, datetime
 from pathlib import Path
 
 from edge_infer.errors import FileInUse
-from edge_infer.films.find import FoundImages, find_images
+from edge_infer.films.find import FoundFilm, FoundFilms, find_films
+from edge_infer.films.look import Look
 from edge_infer.flow.arrivals import Arrivals, State
 from edge_infer.flow.day_rows import arriving
 from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
 from edge_infer.flow.watched_day import REST, WatchedDay
 from edge_infer.pc.long_paths import reachable
-from edge_infer.store.day_files import CheckedFile, SeenFile, SeenFiles, see_files
 from edge_infer.store.day_folders import name_day, read_earlier_days
+from edge_infer.store.outcome import ScoredFilm
 from edge_infer.workers.pool import Crew
 
 POLL_S = 0.5
@@ -81,8 +82,8 @@ class Watch:
         self._arrivals = Arrivals()
         self._days: dict[Path, WatchedDay] = {}
         self._folder_of: dict[bytes, Path] = {}
-        self._found: FoundImages | None = None
-        self._seen: dict[bytes, SeenFile] = {}
+        self._found: FoundFilms | None = None
+        self._seen: dict[bytes, FoundFilm] = {}
         self._polled_at, self._poll_took, self._said_at = -POLL_S, 0.0, -SAY_EVERY_S
         self._trouble = ""
 
@@ -129,11 +130,11 @@ class Watch:
 
     def _begin(self) -> None:
         """Take over what earlier runs know, and finish the days that were cut off."""
-        given = {one.place for one in see_files(self._inputs, find_images(self._inputs)).inputs}
+        given = {one.place for one in find_films(self._inputs).inputs}
         for earlier in read_earlier_days(self._first_folder) if self._is_dated else ():
             for file in earlier.files:
-                self._folder_of[file.seen.place] = earlier.folder
-                self._trust(file.seen.place, (file.size, file.mtime_ns), file.sha256)
+                self._folder_of[file.found.place] = earlier.folder
+                self._trust(file.found.place, (file.size, file.mtime_ns), file.sha256)
             if earlier.is_open and earlier.shares_input(given):
                 self._open(earlier.folder)
         self._open(self._first_folder)
@@ -147,14 +148,14 @@ class Watch:
         )
         due = {file.place for file in day.kept.files_due()}
         for file in day.kept.files():
-            place = file.seen.place
+            place = file.found.place
             day.places.add(place)
             self._folder_of[place] = folder
             if place not in due:
                 self._trust(place, (file.size, file.mtime_ns), file.sha256)
             else:
-                self._seen[place] = file.seen
-                self._arrivals.see(place, _state(file.seen.path), self._clock.monotonic())
+                self._seen[place] = file.found
+                self._arrivals.see(place, _state(file.found.path), self._clock.monotonic())
         return day
 
     def _poll(self) -> None:
@@ -163,31 +164,30 @@ class Watch:
         if started - self._polled_at < max(POLL_S, REST * self._poll_took):
             return
         try:
-            found = find_images(self._inputs)
+            found = find_films(self._inputs)
         except OSError as error:
             self._trouble = f"{error.filename} cannot be opened ({error.strerror}), trying again"
             return
         self._trouble = ""
-        seen = see_files(self._inputs, found)
         now = self._clock.monotonic()
-        for file in seen.files:
+        for file in found.films:
             self._seen[file.place] = file
             self._arrivals.see(file.place, _state(file.path), now)
-        self._register(replace(seen, files=tuple(self._new(seen))))
+        self._register(replace(found, films=tuple(self._new(found))))
         if not found.unreadable_folders:
-            self._forget({file.place for file in seen.files})
+            self._forget({file.place for file in found.films})
         self._note_passed_over(found)
         self._polled_at, self._poll_took = now, self._clock.monotonic() - started
 
-    def _new(self, seen: SeenFiles) -> list[SeenFile]:
-        return [file for file in seen.files if file.place not in self._folder_of]
+    def _new(self, found: FoundFilms) -> list[FoundFilm]:
+        return [file for file in found.films if file.place not in self._folder_of]
 
-    def _register(self, seen: SeenFiles) -> None:
-        if not seen.files:
+    def _register(self, found: FoundFilms) -> None:
+        if not found.films:
             return
         day = self._today()
-        day.kept.register(seen, today=self._clock.now().date())
-        for file in seen.files:
+        day.kept.register(found, today=self._clock.now().date())
+        for file in found.films:
             self._folder_of[file.place] = day.kept.folder
             day.places.add(file.place)
         day.is_stale = True
@@ -208,7 +208,7 @@ class Watch:
         now = self._clock.monotonic()
         return [place for place in self._seen if self._arrivals.is_due(place, now)]
 
-    def _mark(self, look: CheckedFile) -> CheckedFile:
+    def _mark(self, look: Look[ScoredFilm]) -> Look[ScoredFilm]:
         if self._arrivals.is_arriving(look, self._clock.monotonic()):
             return replace(look, arriving=arriving())
         return look
@@ -264,7 +264,7 @@ class Watch:
     def _count_arriving(self, day: WatchedDay) -> int:
         return self._arrivals.count_arriving(day.places)
 
-    def _note_passed_over(self, found: FoundImages) -> None:
+    def _note_passed_over(self, found: FoundFilms) -> None:
         """Let today's list, if there is one, tell of files that are no films."""
         today = self._days.get(self._folder_of_date(self._clock.now().date()))
         before, self._found = self._found, found

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 from edge_infer.errors import FileInUse
-from edge_infer.films.find import FoundImages
+from edge_infer.films.find import FoundFilms
 from edge_infer.flow.keep_day import KeptDay, WrittenDay
 from edge_infer.pc.whole_files import require_free
 from edge_infer.worklist.lists import CSV_NAME
@@ -42,7 +42,7 @@ class WatchedDay:
             return self._refused
         return f"{CSV_NAME} is open in another program, the list is in {self.written.csv.name}"
 
-    def follow(self, found: FoundImages | None) -> None:
+    def follow(self, found: FoundFilms | None) -> None:
         """Write the lists where they are due; while another program has one open, try later."""
         if self._monotonic() < self._next_write:
             return
@@ -55,7 +55,7 @@ class WatchedDay:
             with contextlib.suppress(FileInUse):
                 self.write(found)
 
-    def write(self, found: FoundImages | None) -> None:
+    def write(self, found: FoundFilms | None) -> None:
         """Write the lists now, if there is a row; raises ReportError and FileInUse."""
         started = self._monotonic()
         self.is_stale, self._refused = True, ""

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from edge_infer.model.model_card import REFERRAL
 from edge_infer.page.pictures import PICTURES_FOLDER, picture_name
-from edge_infer.page.studies import RankedFilm, Study
+from edge_infer.page.studies import Study
 from edge_infer.page.words import KEYS, PageWords
 from edge_infer.worklist.rows import Decision, ScreenedDay, WorklistRow
 
@@ -21,18 +21,18 @@ def render_study(
     study: Study, day: ScreenedDay, words: PageWords, *, with_test: bool
 ) -> Iterator[str]:
     """Yield one table body; its films are rows, and the box for the second test spans them."""
-    first, several = study.films[0], len(study.films) > 1
-    score = first.row.finding.tb_tenths if first.row.finding is not None else -1
+    (rank, first), several = study.films[0], len(study.films) > 1
+    score = first.finding.tb_tenths if first.finding is not None else -1
     kind = "study several" if several else "study"
-    yield f'<tbody class="{kind}" data-rank="{first.rank}" data-score="{score}">\n'
+    yield f'<tbody class="{kind}" data-rank="{rank}" data-score="{score}">\n'
     test = _test_box(len(study.films) + several, words) if with_test else ""
     if several:
         says = words.one_examination.format(films=words.film.count(len(study.films)))
         head = f'<th scope="rowgroup" colspan="{_COLUMNS}">{says}</th>'
         yield f'<tr class="together">{head}{test}</tr>\n'
         test = ""
-    for film in study.films:
-        yield _film_row(film, day, words, test=test)
+    for rank, row in study.films:
+        yield _film_row(rank, row, day, words, test=test)
         test = ""
     yield "</tbody>\n"
 
@@ -45,13 +45,12 @@ def _test_box(span: int, words: PageWords) -> str:
     return f'<td class="test" rowspan="{span}">{boxes}</td>'
 
 
-def _film_row(film: RankedFilm, day: ScreenedDay, words: PageWords, *, test: str) -> str:
-    row = film.row
+def _film_row(rank: int, row: WorklistRow, day: ScreenedDay, words: PageWords, *, test: str) -> str:
     label = words.groups[row.decision].label
     return _ROW.format(
-        rank=film.rank,
+        rank=rank,
         key=KEYS[row.decision] if row.decision is not None else "unseen unscreened",
-        picture=_picture(film, day, words),
+        picture=_picture(rank, row, day, words),
         film=_film(row, day.include_patient),
         label=label if row.decision is not None else words.statuses[row.status],
         result=_scores(row, day, words) if row.finding is not None else _why(row, words),
@@ -59,18 +58,17 @@ def _film_row(film: RankedFilm, day: ScreenedDay, words: PageWords, *, test: str
     )
 
 
-def _picture(film: RankedFilm, day: ScreenedDay, words: PageWords) -> str:
+def _picture(rank: int, row: WorklistRow, day: ScreenedDay, words: PageWords) -> str:
     """Show the thumbnail, and behind it where the score comes from.
 
     Text burned into the film may name the patient; small as it is, it is then shown to those only
     who asked for names.
     """
-    row = film.row
     if not row.thumbnail:
         return '<span class="blank" aria-hidden="true"></span>'
     if row.study is not None and row.study.has_burned_in_text and not day.include_patient:
         return f'<span class="blank">{words.hidden_picture}</span>'
-    alt = words.film_picture.format(rank=film.rank)
+    alt = words.film_picture.format(rank=rank)
     thumbnail = _image(bytes(row.thumbnail), alt)
     if not row.heat:
         return f'<span class="look">{thumbnail}</span>'
@@ -79,12 +77,12 @@ def _picture(film: RankedFilm, day: ScreenedDay, words: PageWords) -> str:
     if day.has_pictures and (file_name := picture_name(row)):
         link = f' <a href="{PICTURES_FOLDER}/{file_name}">{words.picture_file}</a>'
     return _HEAT.format(
-        rank=film.rank,
-        show=words.show_heat.format(rank=film.rank),
+        rank=rank,
+        show=words.show_heat.format(rank=rank),
         thumbnail=thumbnail,
         # Lazy, as it shows on request only. The thumbnails are not: Chromium prints a lazy picture
         # that was never scrolled to as a black square.
-        heat=_image(bytes(row.heat), words.heat_picture.format(rank=film.rank), loading="lazy"),
+        heat=_image(bytes(row.heat), words.heat_picture.format(rank=rank), loading="lazy"),
         caption=words.heat_caption.format(name=name),
         scale=words.heat_scale,
         link=link,

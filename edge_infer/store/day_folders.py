@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from edge_infer.store.connection import (
+from edge_infer.store.day_store import (
     STORE_NAME,
+    StoredFile,
     connect_day,
     converted,
     read_files,
     read_is_open,
 )
-from edge_infer.store.day_files import StoredFile
 
 _DAY_NAME = re.compile(r"cxr-\d{4}-\d\d-\d\d")
 
@@ -29,7 +29,7 @@ class EarlierDay:
     files: tuple[StoredFile, ...]
 
     def shares_input(self, places: set[bytes]) -> bool:
-        return any(file.seen.given.place in places for file in self.files)
+        return any(file.found.given.place in places for file in self.files)
 
 
 def name_day(day: date) -> str:

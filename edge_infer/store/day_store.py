@@ -25,22 +25,48 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 from edge_infer.errors import ImageError, ReasonCode, ReportError
+from edge_infer.films.find import FoundFilm, FoundFilms, GivenInput
+from edge_infer.films.look import Look
 from edge_infer.films.study import Identity
 from edge_infer.store import owner as store_owner
-from edge_infer.store.connection import (
-    STORE_NAME,
-    connect_day,
-    converted,
-    read_files,
-    read_inputs,
+from edge_infer.store.outcome import (
+    FilmOutcome,
+    ReadingMode,
+    ScoredFilm,
+    from_columns,
+    to_columns,
 )
-from edge_infer.store.day_files import CheckedFile, GivenInput, SeenFiles, StoredFile
-from edge_infer.store.film_record import FilmOutcome, ReadingMode, from_columns, to_columns
 
+STORE_NAME: Final = "day.sqlite"
+_VERSION: Final = 1
+_BUSY_S: Final = 20.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS day (one INTEGER PRIMARY KEY CHECK (one = 1), is_open INTEGER NOT NULL);
+INSERT OR IGNORE INTO day VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS input (
+  id INTEGER PRIMARY KEY, place BLOB NOT NULL UNIQUE, name TEXT NOT NULL, is_file INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS path (
+  row INTEGER PRIMARY KEY AUTOINCREMENT, place BLOB NOT NULL UNIQUE, opened TEXT NOT NULL,
+  input INTEGER NOT NULL REFERENCES input, tail TEXT NOT NULL, first_seen TEXT NOT NULL,
+  size INTEGER, mtime_ns INTEGER, changed_at REAL, checked_at REAL, sha256 TEXT,
+  refusal TEXT, reason_code TEXT, reason TEXT, audited TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE IF NOT EXISTS film (
+  sha256 TEXT NOT NULL, mode TEXT NOT NULL, package TEXT NOT NULL,
+  logits BLOB, cam BLOB, cam_shape TEXT, thumbnail BLOB,
+  refusal TEXT, reason_code TEXT, reason TEXT, study TEXT,
+  PRIMARY KEY (sha256, mode)
+);
+CREATE TABLE IF NOT EXISTS patient (sha256 TEXT PRIMARY KEY, identity TEXT NOT NULL);
+"""
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 TRANSIENT: Final = frozenset(
     {
         ReasonCode.ARRIVING,
@@ -50,6 +76,27 @@ TRANSIENT: Final = frozenset(
     }
 )
 """Reasons that lie in the PC or the moment as much as in the file: every run tries again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFile:
+    """One row of the day: a place, and what was found there last."""
+
+    row: int
+    found: FoundFilm
+    first_seen: str
+    """Local date, YYYY-MM-DD."""
+    size: int | None
+    mtime_ns: int | None
+    changed_at: float | None
+    """When a change was last found, in seconds of `time.time`; None before the first look."""
+    checked_at: float | None
+    """When the content was last hashed."""
+    sha256: str | None
+    reason_code: ReasonCode | None
+    """Of a refusal that is the place's own and not its content's."""
+    audited: str
+    """What the audit trail says of it last."""
 
 
 class DayStore:
@@ -100,20 +147,20 @@ class DayStore:
         with self._writing() as connection:
             connection.execute("UPDATE day SET is_open = 0")
 
-    def register(self, seen: SeenFiles, *, today: str) -> None:
+    def register(self, found: FoundFilms, *, today: str) -> None:
         """Give each new place its row, in this order; `today` is the local date, YYYY-MM-DD.
 
         A single input whose files all have their rows already is no new input of the day.
         """
         with self._writing() as connection:
             known = {place for (place,) in connection.execute("SELECT place FROM path")}
-            new = [file for file in seen.files if file.place not in known]
+            new = [file for file in found.films if file.place not in known]
             connection.executemany(
                 "INSERT OR IGNORE INTO input (place, name, is_file) VALUES (?, ?, ?)",
                 [
                     (given.place, given.name, given.is_file)
-                    for given in seen.inputs
-                    if new or len(seen.inputs) > 1
+                    for given in found.inputs
+                    if new or len(found.inputs) > 1
                 ],
             )
             connection.executemany(
@@ -150,7 +197,7 @@ class DayStore:
 
     def record(
         self,
-        checked: Sequence[CheckedFile],
+        looks: Sequence[Look[ScoredFilm]],
         mode: ReadingMode,
         *,
         package: str,
@@ -158,17 +205,17 @@ class DayStore:
     ) -> None:
         """Keep what was found, all of it or (where the disk is full) none: ReportError."""
         with self._writing() as connection:
-            for file in checked:
-                _update_path(connection, file)
-                if file.sha256 is None or file.outcome is None:
+            for look in looks:
+                _update_path(connection, look)
+                if look.sha256 is None or look.outcome is None:
                     continue
-                columns = to_columns(file.outcome)
-                columns |= {"sha256": file.sha256, "mode": mode.as_text(), "package": package}
+                columns = to_columns(look.outcome)
+                columns |= {"sha256": look.sha256, "mode": mode.as_text(), "package": package}
                 _replace(connection, "film", columns)
                 if include_patient:
-                    identity = file.outcome.study.identity if file.outcome.study else Identity()
+                    identity = look.outcome.study.identity if look.outcome.study else Identity()
                     text = json.dumps(dataclasses.asdict(identity))
-                    _replace(connection, "patient", {"sha256": file.sha256, "identity": text})
+                    _replace(connection, "patient", {"sha256": look.sha256, "identity": text})
 
     def inputs(self) -> list[GivenInput]:
         """Return the inputs of the day, in order of first use."""
@@ -246,16 +293,16 @@ FROM (
 """
 
 
-def _update_path(connection: sqlite3.Connection, file: CheckedFile) -> None:
-    own = file.arriving or (file.outcome if file.sha256 is None else None)
+def _update_path(connection: sqlite3.Connection, look: Look[ScoredFilm]) -> None:
+    own = look.arriving or (look.outcome if look.sha256 is None else None)
     assert own is None or isinstance(own, ImageError), "a score has content"
     refusal = to_columns(own) if own is not None else {}
     size, mtime_ns, sha256, changed_at, checked_at = connection.execute(
         "SELECT size, mtime_ns, sha256, changed_at, checked_at FROM path WHERE place = ?",
-        (file.place,),
+        (look.place,),
     ).fetchone()
-    now = (file.size, file.mtime_ns, file.sha256)
-    if file.sha256 is None and file.size in (None, size) and file.mtime_ns in (None, mtime_ns):
+    now = (look.size, look.mtime_ns, look.sha256)
+    if look.sha256 is None and look.size in (None, size) and look.mtime_ns in (None, mtime_ns):
         # It has vanished, or another program holds it: what was found there still stands.
         now = (size, mtime_ns, sha256)
     is_same = changed_at is not None and now == (size, mtime_ns, sha256)
@@ -263,10 +310,10 @@ def _update_path(connection: sqlite3.Connection, file: CheckedFile) -> None:
         "UPDATE path SET size = ?, mtime_ns = ?, sha256 = ?, changed_at = ?, checked_at = ?, "
         "refusal = ?, reason_code = ?, reason = ? WHERE place = ?",
         (
-            *(*now, changed_at if is_same else file.checked_at),
-            checked_at if file.sha256 is None else file.checked_at,
+            *(*now, changed_at if is_same else look.at),
+            checked_at if look.sha256 is None else look.at,
             *(refusal.get(name) for name in ("refusal", "reason_code", "reason")),
-            file.place,
+            look.place,
         ),
     )
 
@@ -277,3 +324,106 @@ def _replace(connection: sqlite3.Connection, table: str, columns: dict[str, Any]
         f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})",
         tuple(columns.values()),
     )
+
+
+def connect_day(
+    folder: Path, connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+) -> sqlite3.Connection:
+    """Open `folder`'s database, begun where there is none; raises sqlite3.Error and ReportError."""
+    connection = connect(folder / STORE_NAME, timeout=_BUSY_S, isolation_level=None)
+    try:
+        # No WAL: its shared memory does not work on a network drive. FULL: what is committed
+        # survives the plug being pulled.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = FULL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise ReportError(
+                f"The day in {folder} was kept by a newer cxr-edge: install that version, or name "
+                "another folder with --out."
+            )
+        if version < _VERSION:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {store_owner.SCHEMA} {_SCHEMA} "
+                f"PRAGMA user_version = {_VERSION}; COMMIT;"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def converted(folder: Path) -> Iterator[None]:
+    """Turn SQLite's errors into a ReportError with the remedy; the only place that does."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        raise ReportError(_explain(folder, error, name)) from error
+
+
+def _explain(folder: Path, error: sqlite3.Error, name: str) -> str:
+    if name.startswith(_DAMAGED):
+        return (
+            f"{STORE_NAME} in {folder} is damaged ({error}): move it away and run again; its films "
+            "are screened anew, the lists stay until then."
+        )
+    if name.startswith(_FULL):
+        return (
+            f"The day cannot be kept in {folder} ({error}): free the disk and run again, what was "
+            "kept so far is whole; or name another folder with --out."
+        )
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+        return (
+            f"The day cannot be kept in {folder} ({error}): allow writing there, or name another "
+            "folder with --out."
+        )
+    return (
+        f"The folder {folder} does not lock its files as a day's record needs ({error}), as some "
+        "network drives do not: name a folder on this PC's own disk with --out."
+    )
+
+
+def read_inputs(connection: sqlite3.Connection) -> dict[int, GivenInput]:
+    """Return the inputs of an open database by number, in order of first use."""
+    return {
+        number: GivenInput(place=place, name=name, is_file=bool(is_file))
+        for number, place, name, is_file in connection.execute(
+            "SELECT id, place, name, is_file FROM input ORDER BY id"
+        )
+    }
+
+
+def read_files(connection: sqlite3.Connection) -> list[StoredFile]:
+    """Return the rows of an open database."""
+    inputs = read_inputs(connection)
+    return [
+        StoredFile(
+            row=row,
+            found=FoundFilm(
+                place=place, path=Path(json.loads(opened)), given=inputs[given], tail=tail
+            ),
+            first_seen=first_seen,
+            size=size,
+            mtime_ns=mtime_ns,
+            changed_at=changed_at,
+            checked_at=checked_at,
+            sha256=sha256,
+            reason_code=ReasonCode(code) if code else None,
+            audited=audited,
+        )
+        for (
+            row, place, opened, given, tail, first_seen,
+            size, mtime_ns, changed_at, checked_at, sha256, code, audited,
+        ) in connection.execute(
+            "SELECT row, place, opened, input, tail, first_seen, size, mtime_ns, changed_at, "
+            "checked_at, sha256, reason_code, audited FROM path ORDER BY row"
+        )
+    ]  # fmt: skip
+
+
+def read_is_open(connection: sqlite3.Connection) -> bool:
+    """Tell whether the day's last run ended before every row was final."""
+    (is_open,) = connection.execute("SELECT is_open FROM day").fetchone()
+    return bool(is_open)

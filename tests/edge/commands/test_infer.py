@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,14 +17,14 @@ import pytest
 from edge_infer.commands import terminal
 from edge_infer.commands.infer import main
 from edge_infer.errors import ReasonCode, UnreadableImage
-from edge_infer.films.find import FoundImage, FoundImages
-from edge_infer.flow.keyed_films import KeyedFilm
-from edge_infer.store.film_record import ScoredFilm
+from edge_infer.films.find import find_films
+from edge_infer.films.look import Look
+from edge_infer.store.outcome import ScoredFilm
 from tests.edge.made_day import TINY
 from tests.edge.made_films import DUE, FORMULA_NAME, IGNORED, SCREENED, fingerprint, make_day, png
 from tests.edge.store.made_looks import keyed, scored
 
-Looks = Generator[tuple[int, KeyedFilm[ScoredFilm]], None, None]
+Looks = Generator[tuple[int, Look[ScoredFilm]], None, None]
 ROOT = Path(__file__).resolve().parents[3]
 FILES = ["audit.jsonl", "day.sqlite", "report.html", "worklist.csv", "worklist.json"]
 
@@ -331,11 +331,9 @@ def test_quiet_says_nothing(films: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_folder_that_cannot_be_opened_is_a_gap(
     films: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def find_some(_: object) -> FoundImages:
-        images = (FoundImage(films / "a.png", "a.png"),)
-        return FoundImages(images=images, ignored=0, unreadable_folders=("locked\x1b[2J",))
+    found = replace(find_films([films]), unreadable_folders=("locked\x1b[2J",))
 
-    monkeypatch.setattr("edge_infer.films.find.find_images", find_some)
+    monkeypatch.setattr("edge_infer.films.find.find_films", lambda _: found)
     ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
     assert ended.code == 4
     assert "the folder locked\ufffd[2J cannot be opened" in ended.err

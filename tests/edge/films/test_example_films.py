@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import ImageError, ReasonCode
-from edge_infer.films.find import find_images
+from edge_infer.films.find import find_films
 from edge_infer.films.read import read_radiograph
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -20,20 +20,20 @@ BAD = {
 
 
 def test_every_film_of_the_day_is_read_over_its_whole_range() -> None:
-    found = find_images([EXAMPLES / "day"])
-    assert (len(found.images), found.ignored) == (14, 0)
-    for image in found.images:
+    found = find_films([EXAMPLES / "day"])
+    assert (len(found.films), found.ignored) == (14, 0)
+    for image in found.films:
         film = read_radiograph(image.path)
         # Phantoms leave a little room at both ends; a wrong window or inversion would not.
-        assert film.pixels.min() < 7000, image.shown
-        assert film.pixels.max() > 62000, image.shown
+        assert film.pixels.min() < 7000, image.tail
+        assert film.pixels.max() > 62000, image.tail
         neck, air = film.pixels[5, film.pixels.shape[1] // 2], film.pixels[5, 5]
-        assert neck > 3 * air, image.shown  # bones bright
+        assert neck > 3 * air, image.tail  # bones bright
 
 
 def test_the_bad_day_is_the_day_and_four_files_that_are_refused() -> None:
-    good = {image.shown for image in find_images([EXAMPLES / "day"]).images}
-    bad = {image.shown: image.path for image in find_images([EXAMPLES / "bad-day"]).images}
+    good = {image.tail for image in find_films([EXAMPLES / "day"]).films}
+    bad = {image.tail: image.path for image in find_films([EXAMPLES / "bad-day"]).films}
     assert set(bad) == good | set(BAD)
     for name, code in BAD.items():
         with pytest.raises(ImageError) as caught:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_infer.errors import ReasonCode, UnsupportedImage
-from edge_infer.films.find import find_images
+from edge_infer.films.find import find_films
 from edge_infer.films.read import read_radiograph
 from tests.shared_data import shared_data
 
@@ -140,8 +140,8 @@ def test_expected_status(name: str) -> None:
 
 
 def test_the_disc_index_has_no_row() -> None:
-    found = find_images([shared_data() / "dicom_other"])
-    names = {image.path.name for image in found.images}
+    found = find_films([shared_data() / "dicom_other"])
+    names = {image.path.name for image in found.films}
     assert names == {path.name for path in (shared_data() / "dicom_other").glob("*.dcm")}
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_infer.films.find import FoundImages, find_images
+from edge_infer.films.find import FoundFilms, find_films, name_films
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX file types")
 DICOM = bytes(128) + b"DICM" + bytes(20)
@@ -25,8 +25,9 @@ def put(path: Path, content: bytes = PNG) -> Path:
     return path
 
 
-def shown(found: FoundImages) -> list[str]:
-    return [image.shown for image in found.images]
+def shown(found: FoundFilms) -> list[str]:
+    names = name_films(found.inputs, found.films)
+    return [names[film.place] for film in found.films]
 
 
 def test_content_or_name_makes_a_row_and_the_rest_is_counted(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_content_or_name_makes_a_row_and_the_rest_is_counted(tmp_path: Path) -> 
     for name in ("DICOMDIR", "list.csv", "._a.dcm", "Thumbs.db", "readme.txt", "empty"):
         put(tmp_path / name, b"" if name == "empty" else TEXT)
     put(tmp_path / "disc2" / "dicomdir", DICOM)
-    found = find_images([tmp_path])
+    found = find_films([tmp_path])
     assert shown(found) == [
         ".dcm",
         "a.dcm",
@@ -54,14 +55,14 @@ def test_content_or_name_makes_a_row_and_the_rest_is_counted(tmp_path: Path) -> 
     ]
     assert found.ignored == 7
     assert found.unreadable_folders == ()
-    assert [image.path.relative_to(tmp_path).as_posix() for image in found.images] == shown(found)
+    assert [film.path.relative_to(tmp_path).as_posix() for film in found.films] == shown(found)
 
 
 def test_shown_paths_are_in_code_point_order(tmp_path: Path) -> None:
     names = ["b.png", "a/z.png", "a b.png", "a.png", "Z.png", "é.png", "가슴/정면.png"]
     for name in names:
         put(tmp_path / name)
-    assert shown(find_images([tmp_path])) == sorted(names)
+    assert shown(find_films([tmp_path])) == sorted(names)
 
 
 def test_several_inputs_are_told_apart(tmp_path: Path) -> None:
@@ -69,18 +70,18 @@ def test_several_inputs_are_told_apart(tmp_path: Path) -> None:
     tuesday = put(tmp_path / "tue" / "day" / "a.png").parent
     film = put(tmp_path / "one" / "film.png")
     other = put(tmp_path / "two" / "film.png")
-    found = find_images([monday, tuesday, film, other])
+    found = find_films([monday, tuesday, film, other])
     assert shown(found) == ["day-2/a.png", "day/a.png", "film-2.png", "film.png"]
-    assert shown(find_images([film])) == ["film.png"]
-    assert shown(find_images([monday])) == ["a.png"]
+    assert shown(find_films([film])) == ["film.png"]
+    assert shown(find_films([monday])) == ["a.png"]
 
 
 def test_an_input_given_twice_or_inside_another_doubles_nothing(tmp_path: Path) -> None:
     day = put(tmp_path / "day" / "a.png").parent
     film = put(day / "ward" / "b.png")
-    assert shown(find_images([day, day])) == ["a.png", "ward/b.png"]
-    assert shown(find_images([day, film])) == ["day/a.png", "day/ward/b.png"]
-    assert shown(find_images([film, day])) == ["b.png", "day/a.png"]
+    assert shown(find_films([day, day])) == ["a.png", "ward/b.png"]
+    assert shown(find_films([day, film])) == ["day/a.png", "day/ward/b.png"]
+    assert shown(find_films([film, day])) == ["b.png", "day/a.png"]
 
 
 def test_the_current_folder_has_its_own_name(
@@ -89,17 +90,18 @@ def test_the_current_folder_has_its_own_name(
     day = put(tmp_path / "day" / "a.png").parent
     other = put(tmp_path / "other" / "b.png").parent
     monkeypatch.chdir(day)
-    assert shown(find_images([Path(), other])) == ["day/a.png", "other/b.png"]
-    assert shown(find_images([Path()])) == ["a.png"]
+    assert shown(find_films([Path(), other])) == ["day/a.png", "other/b.png"]
+    assert shown(find_films([Path()])) == ["a.png"]
 
 
 def test_a_file_that_is_no_image_is_counted_when_given_directly(tmp_path: Path) -> None:
-    assert find_images([put(tmp_path / "notes.txt", TEXT)]) == FoundImages((), 1, ())
+    found = find_films([put(tmp_path / "notes.txt", TEXT)])
+    assert (found.films, found.ignored, found.unreadable_folders) == ((), 1, ())
 
 
 def test_a_missing_input_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        find_images([tmp_path / "nowhere"])
+        find_films([tmp_path / "nowhere"])
 
 
 @posix_only
@@ -115,7 +117,7 @@ def test_links_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     (day / "c2").symlink_to(elsewhere.parent)
     (day / "gone.dcm").symlink_to(tmp_path / "nowhere")
     (day / "gone.txt").symlink_to(tmp_path / "nowhere-else")
-    found = find_images([day])
+    found = find_films([day])
     assert shown(found) == ["b/film.png", "c1/old.png", "gone.dcm"]
     assert found.ignored == 2  # gone.txt and the link to itself
 
@@ -128,7 +130,7 @@ def test_a_link_is_judged_by_its_name_its_target_and_the_content(tmp_path: Path)
     (day / "claims.png").symlink_to(day / "plain.txt")
     (day / "claims.dcm").symlink_to(blob)
     (day / "target-claims").symlink_to(empty)
-    found = find_images([day])
+    found = find_films([day])
     assert shown(found) == ["claims.dcm", "claims.png", "target-claims"]
     assert found.ignored == 0  # plain.txt has its row through claims.png
 
@@ -137,13 +139,13 @@ def test_a_link_is_judged_by_its_name_its_target_and_the_content(tmp_path: Path)
 def test_an_input_that_is_a_link_is_followed(tmp_path: Path) -> None:
     put(tmp_path / "store" / "a.png")
     (tmp_path / "today").symlink_to(tmp_path / "store")
-    assert shown(find_images([tmp_path / "today"])) == ["a.png"]
+    assert shown(find_films([tmp_path / "today"])) == ["a.png"]
 
 
 @posix_only
 def test_hard_links_are_files_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "b.png").hardlink_to(put(tmp_path / "a.png"))
-    assert shown(find_images([tmp_path])) == ["a.png", "b.png"]
+    assert shown(find_films([tmp_path])) == ["a.png", "b.png"]
 
 
 @posix_only
@@ -156,7 +158,7 @@ def test_pipes_and_sockets_are_counted_and_never_opened(
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("listener.png")
         put(tmp_path / "a.png")
-        found = find_images([tmp_path])
+        found = find_films([tmp_path])
     assert shown(found) == ["a.png"]
     assert found.ignored == 2  # the link to the pipe is the pipe
 
@@ -167,10 +169,10 @@ def test_names_that_are_no_utf8_can_be_written_and_stay_unique(tmp_path: Path) -
         pytest.skip("this file system refuses names that are no UTF-8")
     for name in (b"film\xff.png", b"film\\udcff.png"):
         put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)))
-    found = find_images([tmp_path])
+    found = find_films([tmp_path])
     assert shown(found) == ["film\\udcff-2.png", "film\\udcff.png"]
     assert "".join(shown(found)).encode("utf-8")
-    assert all(image.path.read_bytes() == PNG for image in found.images)
+    assert all(film.path.read_bytes() == PNG for film in found.films)
 
 
 @posix_only
@@ -182,7 +184,7 @@ def test_what_may_not_be_read_is_not_lost(tmp_path: Path) -> None:
         put(tmp_path / name).chmod(0)
     locked.chmod(0)
     try:
-        found = find_images([tmp_path])
+        found = find_films([tmp_path])
     finally:
         locked.chmod(0o700)
     assert found.unreadable_folders == ("locked",)
@@ -205,8 +207,8 @@ def test_every_file_is_a_row_or_ignored(
     for (folder, name), content in files.items():
         put(root / folder / f"{name}.png", content)
         put(root / folder / name, content)
-    found = find_images([root])
-    paths = [image.path for image in found.images]
+    found = find_films([root])
+    paths = [film.path for film in found.films]
     claimed = {root / folder / f"{name}.png" for folder, name in files}
     by_content = {root / f / n for (f, n), content in files.items() if content in (DICOM, PNG)}
     assert set(paths) == claimed | by_content

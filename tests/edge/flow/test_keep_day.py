@@ -16,12 +16,11 @@ import pytest
 
 from edge_infer.commands.terminal import Progress
 from edge_infer.errors import ReasonCode
-from edge_infer.films.find import find_images
+from edge_infer.films.find import find_films
 from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
 from edge_infer.flow.run_day import run_day
 from edge_infer.flow.screen import open_model
 from edge_infer.model.model_file import load_model_file, with_card
-from edge_infer.store.day_files import see_files
 from edge_infer.worklist.audit_trail import TRAIL_NAME, read_trail
 from edge_infer.worklist.lists import CSV_NAME
 from edge_infer.worklist.rows import Decision
@@ -65,8 +64,7 @@ def run(
     given = [inputs] if isinstance(inputs, Path) else list(inputs)
     with Progress(0, is_shown=False) as progress:
         return run_day(
-            given,
-            find_images(given),
+            find_films(given),
             out,
             settings,
             is_dated=is_dated,
@@ -258,7 +256,7 @@ def test_rows_made_while_films_are_read_are_those_made_from_the_store(
     written = []
     for decoded in (["1.png", "2.png", "3.png", "4.dcm"], []):
         with KeptDay(tmp_path, settings) as day:
-            day.register(see_files([films], find_images([films])), today=MONDAY)
+            day.register(find_films([films]), today=MONDAY)
             due = day.files_due()
             assert len(list(day.screen(due))) == 4
             rows = day.write().day.rows

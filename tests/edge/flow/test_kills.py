@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer.store.connection import STORE_NAME
+from edge_infer.store.day_store import STORE_NAME
 from tests.edge.made_day import TINY
 from tests.edge.made_films import png
 

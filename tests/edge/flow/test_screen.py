@@ -16,13 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_infer.errors import ImageError, ModelError, ReasonCode, UnreadableImage
-from edge_infer.films.find import find_images
+from edge_infer.films.find import find_films
 from edge_infer.flow import screen as screen_module
 from edge_infer.flow.keep_day import DaySettings, KeptDay
 from edge_infer.flow.screen import PreparedFilm, open_model, prepare_film, score_films
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_file import ModelFile, load_model_file, with_card
-from edge_infer.store.day_files import see_files
 from edge_infer.workers.pool import Crew, start_workers
 from edge_infer.worklist.rows import Decision, Status, WorklistRow
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
@@ -54,7 +53,7 @@ def screen_day(
     """Screen the folder into a new day and return its rows, as the command does."""
     settings = DaySettings(model=model, card=model.card, package_version="9.8.7", workers=workers)
     with tempfile.TemporaryDirectory() as out, KeptDay(Path(out), settings) as day:
-        day.register(see_files([folder], find_images([folder])), today=date(2026, 11, 24))
+        day.register(find_films([folder]), today=date(2026, 11, 24))
         for _ in day.screen(day.files_due(), crew=crew):
             pass
         return [

@@ -16,7 +16,7 @@ from edge_infer.errors import FileInUse, ReportError
 from edge_infer.flow.keep_day import DaySettings, WrittenDay
 from edge_infer.flow.screen import open_model
 from edge_infer.flow.watch import Clock, Watch
-from edge_infer.store.connection import STORE_NAME
+from edge_infer.store.day_store import STORE_NAME
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 from tests.edge.flow.read_here import Reading, read_here
 from tests.edge.held_files import hold_files

@@ -17,7 +17,7 @@ def of_study(row: WorklistRow, uid: str) -> WorklistRow:
 
 def shape(rows: list[WorklistRow]) -> list[tuple[Decision | None, list[tuple[int, str]]]]:
     return [
-        (study.decision, [(film.rank, film.row.path) for film in study.films])
+        (study.decision, [(rank, row.path) for rank, row in study.films])
         for study in group_by_study(in_order(rows))
     ]
 

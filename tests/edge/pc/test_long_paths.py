@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer.films.find import find_images
+from edge_infer.films.find import find_films
 from edge_infer.films.read import read_radiograph
 from edge_infer.pc.long_paths import extended, plain, reachable, real_path
 from tests.edge.made_films import png
@@ -47,7 +47,7 @@ def test_where_the_system_does_not_tell_a_real_path_the_absolute_one_counts(
     (tmp_path / "IM000001").write_bytes(png(1))
     monkeypatch.setattr("os.path.realpath", fail)
     assert real_path(tmp_path / "a" / ".." / "b") == str(tmp_path / "b")
-    assert [film.shown for film in find_images([tmp_path]).images] == ["IM000001"]
+    assert [film.tail for film in find_films([tmp_path]).films] == ["IM000001"]
 
 
 def test_a_path_is_not_touched_where_nothing_needs_it(tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_a_film_far_down_is_found_and_read_however_long_its_path_is(tmp_path: Pa
     folder = tmp_path.joinpath(*["1.2.840.113619.2.55.3.604688119"] * 9)
     reachable(folder).mkdir(parents=True)
     reachable(folder / "IM000001").write_bytes(png(1))
-    (film,) = find_images([tmp_path]).images
-    assert len(str(film.path)) > 260 and film.shown.endswith("/IM000001")
+    (film,) = find_films([tmp_path]).films
+    assert len(str(film.path)) > 260 and film.tail.endswith("/IM000001")
     assert read_radiograph(film.path).pixels.size

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_infer.films.find import FoundFilm, FoundFilms, GivenInput
+from edge_infer.films.look import Look
 from edge_infer.films.study import Identity, InputType, StudyInfo
-from edge_infer.flow.keyed_films import KeyedFilm
-from edge_infer.store.day_files import CheckedFile, GivenInput, SeenFile, SeenFiles
-from edge_infer.store.film_record import FilmOutcome, ReadingMode, ScoredFilm
+from edge_infer.store.outcome import FilmOutcome, ReadingMode, ScoredFilm
 from tests.edge.made_day import JPEG
 
 MODE = ReadingMode(model_sha256="ab" * 32, preprocessing=1, decode_mode="full")
@@ -36,43 +36,43 @@ def scored(*logits: float, identity: Identity | None = None, cam: float | None =
     )
 
 
-def see(*tails: str, folder: str = "day", is_file: bool = False) -> SeenFiles:
+def see(*tails: str, folder: str = "day", is_file: bool = False) -> FoundFilms:
     """Return files of one input that need not exist."""
     place = f"/clinic/{folder}"
     given = GivenInput(place=place.encode(), name=folder, is_file=is_file)
-    files = tuple(
-        SeenFile(place=f"{place}/{tail}".encode(), path=Path(place, tail), given=given, tail=tail)
+    films = tuple(
+        FoundFilm(place=f"{place}/{tail}".encode(), path=Path(place, tail), given=given, tail=tail)
         for tail in tails
     )
-    return SeenFiles(inputs=(given,), files=files)
+    return FoundFilms(inputs=(given,), films=films)
 
 
 def look(
-    file: SeenFile,
+    file: FoundFilm,
     outcome: FilmOutcome | None,
     *,
     content: str | None = "",
     state: Sequence[int] = (1, 1),
     at: float = NOON,
-) -> CheckedFile:
+) -> Look[ScoredFilm]:
     """Return a look that found `outcome`; content is the place's own unless named, None if none."""
     text = file.place if content == "" else (content or "").encode()
-    return CheckedFile(
+    return Look(
         place=file.place,
         size=state[0],
         mtime_ns=state[1],
         sha256=None if content is None else hashlib.sha256(text).hexdigest(),
-        checked_at=at,
+        at=at,
         outcome=outcome,
     )
 
 
-def keyed(path: Path, outcome: FilmOutcome) -> KeyedFilm[ScoredFilm]:
+def keyed(path: Path, outcome: FilmOutcome) -> Look[ScoredFilm]:
     """Return what a worker and the network would say of an existing file."""
     status = path.stat()
-    return KeyedFilm(
+    return Look(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
-        film=outcome,
+        outcome=outcome,
     )

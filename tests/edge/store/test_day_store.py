@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from edge_infer.errors import ImageError, ReasonCode, ReportError, UnreadableImage, UnsupportedImage
+from edge_infer.films.find import FoundFilms, name_films
+from edge_infer.films.look import Look
 from edge_infer.store import owner as store_owner
-from edge_infer.store.connection import STORE_NAME
-from edge_infer.store.day_files import CheckedFile, SeenFiles, StoredFile, name_rows
-from edge_infer.store.day_store import DayStore
-from edge_infer.store.film_record import FilmOutcome, ScoredFilm
+from edge_infer.store.day_store import STORE_NAME, DayStore, StoredFile
+from edge_infer.store.outcome import FilmOutcome, ScoredFilm
 from tests.edge.made_day import WHO
 from tests.edge.store.made_looks import MODE, NOON, PACKAGE, look, scored, see
 
@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[DayStore]:
 
 
 def keep(
-    store: DayStore, seen: SeenFiles, *looks: CheckedFile, include_patient: bool = False
+    store: DayStore, seen: FoundFilms, *looks: Look[ScoredFilm], include_patient: bool = False
 ) -> None:
     store.register(seen, today=TODAY)
     store.record(looks, MODE, package=PACKAGE, include_patient=include_patient)
@@ -47,7 +47,7 @@ def keep(
 
 def outcomes(store: DayStore, **options: bool) -> dict[str, FilmOutcome | None]:
     found = store.outcomes(MODE, include_patient=options.get("include_patient", False))
-    return {file.seen.tail: outcome for file, outcome in found}
+    return {file.found.tail: outcome for file, outcome in found}
 
 
 def final(store: DayStore, **options: Any) -> frozenset[str]:
@@ -58,7 +58,7 @@ def test_numbers_come_back_to_the_last_bit(store: DayStore) -> None:
     seen = see("a.dcm", "b.dcm")
     numbers = (np.float32(1) / 3, np.float32(-1e-30), np.float32(2**24 + 1), np.float32(0.1))
     film = scored(*map(float, numbers), cam=0.3)
-    keep(store, seen, look(seen.files[0], film), look(seen.files[1], scored(cam=None)))
+    keep(store, seen, look(seen.films[0], film), look(seen.films[1], scored(cam=None)))
     back, bare = outcomes(store).values()
     assert isinstance(back, ScoredFilm) and isinstance(bare, ScoredFilm)
     assert back.logits.dtype == np.float32 and back.logits.tobytes() == film.logits.tobytes()
@@ -71,7 +71,7 @@ def test_numbers_come_back_to_the_last_bit(store: DayStore) -> None:
 def test_a_refusal_comes_back_whole(store: DayStore, refusal: ImageError) -> None:
     seen = see("a.dcm")
     told = type(refusal)(f"{refusal} \udc80", refusal.code, scored().study)
-    keep(store, seen, look(seen.files[0], told))
+    keep(store, seen, look(seen.films[0], told))
     (back,) = outcomes(store).values()
     assert isinstance(back, ImageError) and type(back) is type(refusal)
     assert str(back) == f"{refusal} \\udc80"  # a lone surrogate cannot be stored
@@ -80,7 +80,7 @@ def test_a_refusal_comes_back_whole(store: DayStore, refusal: ImageError) -> Non
 
 def test_one_film_under_two_names_is_kept_once_and_listed_twice(store: DayStore) -> None:
     seen = see("a.dcm", "copy/b.dcm")
-    looks = [look(file, scored(), content="same") for file in seen.files]
+    looks = [look(file, scored(), content="same") for file in seen.films]
     keep(store, seen, looks[0], replace(looks[1], outcome=None))
     assert [type(one) for one in outcomes(store).values()] == [ScoredFilm, ScoredFilm]
     assert final(store) == {looks[0].sha256}
@@ -91,8 +91,8 @@ def test_one_film_under_two_names_is_kept_once_and_listed_twice(store: DayStore)
 def test_what_lies_there_now_counts(store: DayStore) -> None:
     """A half-copied film is screened as it is, then replaced by the whole one."""
     seen = see("a.dcm")
-    keep(store, seen, look(seen.files[0], scored(1, 2, 3, 4), content="half"))
-    keep(store, seen, look(seen.files[0], scored(4, 3, 2, 1), content="whole", state=(2, 1)))
+    keep(store, seen, look(seen.films[0], scored(1, 2, 3, 4), content="half"))
+    keep(store, seen, look(seen.films[0], scored(4, 3, 2, 1), content="whole", state=(2, 1)))
     (back,) = outcomes(store).values()
     assert isinstance(back, ScoredFilm) and back.logits[0] == 4
     assert len(store.files()) == 1 and store.files()[0].size == 2
@@ -101,7 +101,7 @@ def test_what_lies_there_now_counts(store: DayStore) -> None:
 def test_an_arriving_file_hides_what_it_shows_until_it_is_whole(store: DayStore) -> None:
     seen = see("a.dcm")
     arriving = UnreadableImage("It arrives.", ReasonCode.ARRIVING)
-    half = look(seen.files[0], TRUNCATED)
+    half = look(seen.films[0], TRUNCATED)
     keep(store, seen, replace(half, arriving=arriving))
     (back,) = outcomes(store).values()
     assert isinstance(back, ImageError) and back.code is ReasonCode.ARRIVING
@@ -119,8 +119,8 @@ def test_a_file_held_for_a_moment_keeps_what_was_found(
 ) -> None:
     """Unchanged, or gone: the film stands. Changed and closed to us: nobody knows it."""
     seen = see("a.dcm")
-    keep(store, seen, look(seen.files[0], scored()))
-    held = look(seen.files[0], UnreadableImage("Held.", ReasonCode.CANNOT_OPEN), content=None)
+    keep(store, seen, look(seen.films[0], scored()))
+    held = look(seen.films[0], UnreadableImage("Held.", ReasonCode.CANNOT_OPEN), content=None)
     size, mtime_ns = state or (None, None)
     keep(store, seen, replace(held, size=size, mtime_ns=mtime_ns))
     (back,) = outcomes(store).values()
@@ -131,7 +131,7 @@ def test_a_refusal_is_final_until_file_or_package_changes(store: DayStore) -> No
     seen = see("cut", "crash", "lateral", "good")
     crash = UnreadableImage("It crashes.", ReasonCode.DECODER_CRASHED)
     films = (TRUNCATED, crash, LATERAL, scored())
-    looks = [look(file, film) for file, film in zip(seen.files, films, strict=True)]
+    looks = [look(file, film) for file, film in zip(seen.films, films, strict=True)]
     keep(store, seen, *looks)
     cut, crashed, lateral, good = (one.sha256 for one in looks)
     assert final(store) == {cut, lateral, good}
@@ -145,11 +145,11 @@ def test_nobody_is_named_unless_asked_for(store: DayStore) -> None:
     seen = see("a.dcm")
     secret = (WHO.patient_name.split("^")[0].encode(), WHO.patient_id.encode(), b"19700102")
     film = scored(identity=WHO)
-    keep(store, seen, look(seen.files[0], film))
+    keep(store, seen, look(seen.films[0], film))
     content = (store.folder / STORE_NAME).read_bytes()
     assert b"1.2.3" in content and not any(one in content for one in secret)
     assert final(store) and not final(store, include_patient=True)
-    keep(store, seen, look(seen.files[0], film), include_patient=True)
+    keep(store, seen, look(seen.films[0], film), include_patient=True)
     assert final(store, include_patient=True)
     (named,) = outcomes(store, include_patient=True).values()
     (silent,) = outcomes(store).values()
@@ -159,8 +159,8 @@ def test_nobody_is_named_unless_asked_for(store: DayStore) -> None:
 
 
 def shown(store: DayStore) -> list[str]:
-    names = name_rows(store.inputs(), store.files())
-    return [names[file.row] for file in store.files()]
+    names = name_films(store.inputs(), (file.found for file in store.files()))
+    return [names[file.found.place] for file in store.files()]
 
 
 def test_paths_begin_with_the_input_s_name_from_the_second_on(store: DayStore) -> None:
@@ -168,7 +168,7 @@ def test_paths_begin_with_the_input_s_name_from_the_second_on(store: DayStore) -
     second = replace(
         second,
         inputs=(replace(second.inputs[0], name="day"),),
-        files=tuple(replace(f, given=replace(f.given, name="day")) for f in second.files),
+        films=tuple(replace(f, given=replace(f.given, name="day")) for f in second.films),
     )
     store.register(first, today=TODAY)
     assert shown(store) == ["a.dcm", "b.dcm"]
@@ -181,11 +181,11 @@ def test_paths_begin_with_the_input_s_name_from_the_second_on(store: DayStore) -
 
 def test_only_what_vanished_while_arriving_is_forgotten(store: DayStore) -> None:
     seen = see("waiting", "arriving", "done")
-    arriving = replace(look(seen.files[1], TRUNCATED), arriving=TRUNCATED)
+    arriving = replace(look(seen.films[1], TRUNCATED), arriving=TRUNCATED)
     arriving = replace(arriving, arriving=UnreadableImage("It arrives.", ReasonCode.ARRIVING))
-    keep(store, seen, arriving, look(seen.files[2], scored()))
-    store.forget([file.place for file in seen.files])
-    assert [file.seen.tail for file in store.files()] == ["done"]
+    keep(store, seen, arriving, look(seen.films[2], scored()))
+    store.forget([file.place for file in seen.films])
+    assert [file.found.tail for file in store.files()] == ["done"]
 
 
 def test_the_journal_is_one_that_network_drives_can_have(tmp_path: Path) -> None:
@@ -272,11 +272,11 @@ def test_another_pc_is_watched_and_its_clock_is_not_believed(tmp_path: Path) -> 
 def test_who_lost_the_day_in_its_sleep_writes_nothing(tmp_path: Path) -> None:
     seen = see("a.dcm")
     with DayStore.open(tmp_path) as sleeper:
-        keep(sleeper, seen, look(seen.files[0], scored()))
+        keep(sleeper, seen, look(seen.films[0], scored()))
         with closing(sqlite3.connect(tmp_path / STORE_NAME, isolation_level=None)) as database:
             database.execute("UPDATE owner SET token = 'theirs'")
         for write in (
-            partial(keep, sleeper, seen, look(seen.files[0], TRUNCATED)),
+            partial(keep, sleeper, seen, look(seen.films[0], TRUNCATED)),
             sleeper.require_ownership,
             sleeper.mark_finished,
         ):
@@ -341,13 +341,13 @@ def test_a_folder_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
 def test_when_a_change_was_seen_outlives_further_looks(store: DayStore) -> None:
     seen = see("a.dcm")
 
-    def after(one: CheckedFile) -> StoredFile:
+    def after(one: Look[ScoredFilm]) -> StoredFile:
         keep(store, seen, one)
         return store.files()[0]
 
-    first = after(look(seen.files[0], scored(), at=NOON))
+    first = after(look(seen.films[0], scored(), at=NOON))
     assert (first.changed_at, first.checked_at) == (NOON, NOON)
-    again = after(look(seen.files[0], None, at=NOON + 70))
+    again = after(look(seen.films[0], None, at=NOON + 70))
     assert (again.changed_at, again.checked_at) == (NOON, NOON + 70)
-    other = after(look(seen.files[0], scored(), content="x", at=NOON + 80))
+    other = after(look(seen.films[0], scored(), content="x", at=NOON + 80))
     assert (other.changed_at, other.checked_at) == (NOON + 80, NOON + 80)

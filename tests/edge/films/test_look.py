@@ -16,9 +16,9 @@ import pytest
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films import file as film_file
 from edge_infer.films.file import FilmFile
+from edge_infer.films.look import Look, look_at
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.read import read_radiograph
-from edge_infer.flow.keyed_films import KeyedFilm, read_keyed
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 from tests.edge.made_films import png
@@ -28,8 +28,8 @@ DARK = make_dicom(bands([0, 20, 40, 255], "u1"))
 assert len(LIGHT) == len(DARK)
 
 
-def look(path: Path, *, known: frozenset[str] = frozenset()) -> KeyedFilm[Radiograph]:
-    return read_keyed(path, read=read_radiograph, known=known)
+def look(path: Path, *, known: frozenset[str] = frozenset()) -> Look[Radiograph]:
+    return look_at(path, read=read_radiograph, known=known)
 
 
 def key(content: bytes) -> str:
@@ -60,11 +60,11 @@ def test_a_change_behind_the_same_size_and_time_leaves_what_was_hashed(tmp_path:
         path.write_bytes(DARK)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    found = read_keyed(path, read=read_after(overwrite), known=frozenset())
+    found = look_at(path, read=read_after(overwrite), known=frozenset())
     assert path.read_bytes() == DARK
     assert found.sha256 == key(LIGHT)
-    assert isinstance(found.film, Radiograph)
-    np.testing.assert_array_equal(found.film.pixels, pixels_of(tmp_path, LIGHT))
+    assert isinstance(found.outcome, Radiograph)
+    np.testing.assert_array_equal(found.outcome.pixels, pixels_of(tmp_path, LIGHT))
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_a_file_replaced_meanwhile_is_read_again(
         if other.exists():
             other.replace(path)
 
-    found = read_keyed(path, read=read_after(replace_once), known=frozenset())
+    found = look_at(path, read=read_after(replace_once), known=frozenset())
     assert (found.sha256, found.size, found.mtime_ns) == (key(DARK), len(DARK), 0)
-    assert isinstance(found.film, Radiograph)
-    np.testing.assert_array_equal(found.film.pixels, pixels_of(tmp_path, DARK))
+    assert isinstance(found.outcome, Radiograph)
+    np.testing.assert_array_equal(found.outcome.pixels, pixels_of(tmp_path, DARK))
 
 
 @pytest.mark.parametrize("whole_bytes", [film_file.WHOLE_BYTES, 0])
@@ -111,7 +111,7 @@ def test_a_file_that_never_rests_is_arriving(
             file.write(b"more")
 
     with pytest.raises(UnreadableImage) as caught:
-        read_keyed(path, read=read_after(grow), known=frozenset())
+        look_at(path, read=read_after(grow), known=frozenset())
     assert caught.value.code is ReasonCode.ARRIVING
     assert path.stat().st_size == len(LIGHT) + 3 * len(b"more")
 
@@ -123,7 +123,7 @@ def test_a_known_content_is_hashed_only(
     monkeypatch.setattr(film_file, "WHOLE_BYTES", whole_bytes)
     (tmp_path / "film.dcm").write_bytes(LIGHT)
     found = look(tmp_path / "film.dcm", known=frozenset({key(LIGHT)}))
-    assert (found.sha256, found.film) == (key(LIGHT), None)
+    assert (found.sha256, found.outcome) == (key(LIGHT), None)
 
 
 @pytest.mark.parametrize("whole_bytes", [film_file.WHOLE_BYTES, -1])
@@ -134,8 +134,8 @@ def test_an_empty_file_has_a_key_and_a_reason(
     (tmp_path / "film.dcm").write_bytes(b"")
     found = look(tmp_path / "film.dcm")
     assert (found.sha256, found.size) == (key(b""), 0)
-    assert isinstance(found.film, UnreadableImage)
-    assert found.film.code is ReasonCode.EMPTY_FILE
+    assert isinstance(found.outcome, UnreadableImage)
+    assert found.outcome.code is ReasonCode.EMPTY_FILE
 
 
 def test_what_cannot_be_read_has_no_key(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_large_file_that_is_no_film_is_never_held(tmp_path: Path) -> None:
     found, _, highest = traced(lambda: look(path))
     assert highest < 4 * 2**20
     assert found.sha256 == key(b"PK\x03\x04" + bytes(film_file.WHOLE_BYTES - 3))
-    assert isinstance(found.film, UnreadableImage)
-    assert found.film.code is ReasonCode.NOT_AN_IMAGE
+    assert isinstance(found.outcome, UnreadableImage)
+    assert found.outcome.code is ReasonCode.NOT_AN_IMAGE
 
 
 @pytest.mark.parametrize("pixels", ["sound", "blank", "cut"])
@@ -192,15 +192,15 @@ def test_a_film_s_bytes_end_with_its_reading(syntax: str, pixels: str, tmp_path:
     assert highest > 2**23, "it was in memory"
     assert held < 2**20
     if pixels == "sound":
-        assert isinstance(found.film, Radiograph)
+        assert isinstance(found.outcome, Radiograph)
     else:
         code = {"blank": ReasonCode.BLANK, "cut": ReasonCode.TRUNCATED}[pixels]
-        assert isinstance(found.film, ImageError) and found.film.code is code
+        assert isinstance(found.outcome, ImageError) and found.outcome.code is code
 
 
 def traced(
-    work: Callable[[], KeyedFilm[Radiograph]],
-) -> tuple[KeyedFilm[Radiograph], int, int]:
+    work: Callable[[], Look[Radiograph]],
+) -> tuple[Look[Radiograph], int, int]:
     """Return the result, and how many bytes are held after it and were at most."""
     tracemalloc.start()
     try:
@@ -215,7 +215,7 @@ def test_a_refusal_keeps_its_kind_sentence_and_study(tmp_path: Path) -> None:
     path.write_bytes(make_dicom(bands([0, 9], "u1"), Modality="CT"))
     with pytest.raises(UnsupportedImage) as caught:
         read_radiograph(path)
-    found = look(path).film
+    found = look(path).outcome
     assert type(found) is UnsupportedImage
     assert (str(found), found.code) == (str(caught.value), caught.value.code)
     assert found.study is not None and found.study == caught.value.study
@@ -225,4 +225,4 @@ def test_a_picture_s_key_is_that_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(png(1))
     found = look(tmp_path / "1.png")
     assert (found.sha256, found.size) == (key(png(1)), len(png(1)))
-    assert isinstance(found.film, Radiograph)
+    assert isinstance(found.outcome, Radiograph)
