@@ -11,11 +11,11 @@ from typing import Final
 from edge_infer.errors import FileInUse, ReportError
 from edge_infer.page.html import render_page
 from edge_infer.pc.whole_files import (
-    beside,
     patiently,
     put_in_place,
     remove,
     require_free,
+    require_writable,
     sync_folder,
     write_together,
 )
@@ -33,10 +33,7 @@ def check_writable(folder: Path) -> None:
     a CSV held open will have a second name.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = beside(folder / "probe")
-        probe.write_bytes(b"")
-        probe.unlink()
+        require_writable(folder)
         for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
             if (folder / name).exists() and not (name == CSV_NAME and (folder / name).is_file()):
                 patiently(partial(require_free, folder / name))

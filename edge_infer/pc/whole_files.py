@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 T = TypeVar("T")
 
@@ -48,11 +48,33 @@ def write_synced(path: Path, chunks: Iterable[str]) -> None:
     A lone surrogate (from a header that lies about its character set) becomes `\\udc80`, which is
     JSON's own spelling of it and harmless elsewhere.
     """
-    with path.open("wb") as file:
+
+    def save(file: BinaryIO) -> None:
         for chunk in chunks:
             file.write(chunk.encode("utf-8", "backslashreplace"))
-        file.flush()
-        os.fsync(file.fileno())
+
+    _save_synced(path, save)
+
+
+def write_whole(place: Path, save: Callable[[BinaryIO], object]) -> None:
+    """Put what `save` writes into an open file at `place`, whole and synced, or nothing.
+
+    Raises OSError; what was there stays as it was then.
+    """
+    temporary = beside(place)
+    try:
+        _save_synced(temporary, save)
+        put_in_place(temporary, place)
+    finally:
+        remove([temporary])
+
+
+def require_writable(folder: Path) -> None:
+    """Make `folder` and see that a file can be written there; OSError where not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = beside(folder / "probe")
+    probe.write_bytes(b"")
+    probe.unlink()
 
 
 def put_in_place(temporary: Path, place: Path) -> Path:
@@ -93,3 +115,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _save_synced(path: Path, save: Callable[[BinaryIO], object]) -> None:
+    with path.open("wb") as file:
+        save(file)
+        file.flush()
+        os.fsync(file.fileno())

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from edge_infer.pc import whole_files
-from edge_infer.pc.whole_files import patiently, put_in_place, require_free
+from edge_infer.pc.whole_files import (
+    patiently,
+    put_in_place,
+    require_free,
+    require_writable,
+    write_whole,
+)
 from tests.edge.held_files import hold_files
 
 
@@ -55,3 +62,25 @@ def test_looking_whether_a_file_is_free_changes_nothing(
     with pytest.raises(PermissionError):
         require_free(tmp_path / "list")
     assert (tmp_path / "list").read_bytes() == b"content"
+
+
+def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
+    place = tmp_path / "result"
+    write_whole(place, lambda file: file.write(b"old"))
+
+    def stop_half_way(file: BinaryIO) -> None:
+        file.write(b"ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_whole(place, stop_half_way)
+    assert place.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [place], "nothing half written stays"
+
+
+def test_a_folder_is_tried_and_left_empty(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"."):
+        require_writable(tmp_path / "file")

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from cxr_train.audit.page import render_audit
 from cxr_train.audit.shortcuts import describe_sources, measure_shortcuts
 from cxr_train.data.dataset import LoadedImages, Progress, load_images
 from cxr_train.data.manifest import Example, fingerprint, read_data
-from edge_infer.errors import ReportError
+from cxr_train.result_files import require_writable, write_json, write_text
 
 JSON_FILE, PAGE_FILE = "audit.json", "audit.html"
 FITTED_SPLITS = ("train", "val")
@@ -33,7 +31,7 @@ def run_audit(data: Path, out: Path, *, cache: Path | None = None) -> AuditResul
     Films that cannot be read are left out and listed in `skipped`. Raises DataError for data that
     cannot be used at all and ReportError where `out` cannot be written.
     """
-    _require_writable(out)
+    require_writable(out)
     everything = read_data(data, check_groups=False)
     groups = find_groups_in_two_splits(everything)
     loaded = load_images(
@@ -57,8 +55,8 @@ def run_audit(data: Path, out: Path, *, cache: Path | None = None) -> AuditResul
         markers=find_markers(fitted, pixels[seen]),
         fitted=tuple(seen),
     )
-    _write([json.dumps(_to_plain(result), indent=1, ensure_ascii=False), "\n"], out / JSON_FILE)
-    _write(render_audit(result, pixels), out / PAGE_FILE)
+    write_json(_to_plain(result), out / JSON_FILE)
+    write_text(render_audit(result, pixels), out / PAGE_FILE)
     return result
 
 
@@ -120,28 +118,6 @@ def _to_plain(result: AuditResult) -> dict[str, object]:
             for marker in result.markers
         ],
     }
-
-
-def _require_writable(out: Path) -> None:
-    """Refuse a folder that cannot be written now, not after minutes of work."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / f".{os.getpid()}.writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ReportError(f"The folder {out} cannot be written: {error.strerror}.") from error
-
-
-def _write(pieces: Iterable[str], path: Path) -> None:
-    """Write text so that a kill leaves the old file or the new one."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
-        part.replace(path)
-    except OSError as error:
-        raise ReportError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _progress(what: str) -> Progress:

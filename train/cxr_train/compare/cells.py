@@ -15,7 +15,8 @@ from typing import Any
 
 from cxr_train.config import Augment
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.fit.checkpoint import LAST_FILE, RUN_FILE, write_json
+from cxr_train.fit.checkpoint import LAST_FILE, RUN_FILE
+from cxr_train.result_files import write_json, write_text
 
 STUDY_ARCHS = ("cnn5", "resnet18")
 STUDY_AUGMENTS = (Augment.NONE, Augment.STANDARD)
@@ -85,14 +86,16 @@ def plan_cells(archs: Sequence[str], seeds: int) -> tuple[Cell, ...]:
 
 
 def check_plan(out: Path, budget: Budget, data_fingerprint: str) -> None:
-    """Write what this comparison is, or refuse a folder that holds another one (ConfigError)."""
+    """Write what this comparison is, or refuse a folder that holds another one (ConfigError).
+
+    ReportError where it cannot be written.
+    """
     plan = {"budget": asdict(budget), "data_fingerprint": data_fingerprint}
     file = out / PLAN_FILE
     if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != plan:
         raise ConfigError(
             f"{out} holds a comparison with another budget or other data: choose another --out."
         )
-    out.mkdir(parents=True, exist_ok=True)
     write_json(plan, file)
 
 
@@ -164,8 +167,7 @@ def _train(words: Sequence[object], folder: Path, *, jobs: int, cache: Path | No
     more = ["--cache", cache] if cache else []
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     done = _run("cxr_train.cli", [*words, *more, *resume], threads=threads)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "log.txt").write_text(done.stderr, encoding="utf-8")
+    write_text([done.stderr], folder / "log.txt")
     if done.returncode != 0:
         raise DataError(f"The training in {folder} failed: {_last_line(done.stderr)}")
 

@@ -32,7 +32,6 @@ from cxr_train.data.manifest import Example, fingerprint, read_data, require_eve
 from cxr_train.errors import DataError
 from cxr_train.evaluate.scoring import Model, load_films, open_onnx, read_checkpoint
 from cxr_train.figures.measures import Films, measure
-from edge_infer.errors import ReportError
 from edge_infer.model.model_card import Metric
 
 FINAL_SPLITS = ("test", "published")
@@ -111,10 +110,7 @@ def compare(
     for split in ("train", "val"):
         require_every_class(examples, split)
     cells = plan_cells(archs, seeds)
-    try:
-        check_plan(out, budget, fingerprint(examples))
-    except OSError as error:
-        raise ReportError(f"{out} cannot be written: {error.strerror}.") from error
+    check_plan(out, budget, fingerprint(examples))
     # Decoded once, before trainings ask for it side by side.
     loaded = {split: _load(examples, split, budget, cache) for split in _splits(examples, final)}
     for line in train_cells(cells, data, out, budget=budget, jobs=jobs, cache=cache):

@@ -20,8 +20,7 @@ from cxr_train.errors import DataError
 from cxr_train.evaluate.scoring import load_films, open_model
 from cxr_train.figures.measures import Films, measure_classes, measure_tb
 from cxr_train.figures.operating_point import is_adult
-from cxr_train.fit.checkpoint import write_json
-from edge_infer.errors import ReportError
+from cxr_train.result_files import write_json
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.model_card import Metric
 
@@ -61,19 +60,16 @@ def leave_out(
     examples = read_data(data)
     parted = [_read_fold(text, examples) for text in folds]
     results = []
-    try:
-        check_plan(out, budget, fingerprint(examples))
-        for sources in parted:
-            say(f"without {', '.join(sources)}")
-            folder = out / "runs" / _folder_name(sources, arch, augment)
-            words: list[object] = [data, "--arch", arch, "--augment", augment]
-            words += ["--size", budget.size, "--epochs", budget.epochs]
-            words += [word for source in sources for word in ("--without", source)]
-            train_run(words, folder, cache=cache)
-            results.append(measure_fold(folder, examples, sources, cache))
-        write_json(_to_json(results, budget, arch, augment), out / RESULT_FILE)
-    except OSError as error:
-        raise ReportError(f"{out} cannot be written: {error.strerror}.") from error
+    check_plan(out, budget, fingerprint(examples))
+    for sources in parted:
+        say(f"without {', '.join(sources)}")
+        folder = out / "runs" / _folder_name(sources, arch, augment)
+        words: list[object] = [data, "--arch", arch, "--augment", augment]
+        words += ["--size", budget.size, "--epochs", budget.epochs]
+        words += [word for source in sources for word in ("--without", source)]
+        train_run(words, folder, cache=cache)
+        results.append(measure_fold(folder, examples, sources, cache))
+    write_json(_to_json(results, budget, arch, augment), out / RESULT_FILE)
     return tuple(results)
 
 

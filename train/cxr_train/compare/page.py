@@ -9,6 +9,7 @@ from pathlib import Path
 from cxr_train.compare.comparison import CellResult, Comparison
 from cxr_train.compare.table import caption, describe_effects, find
 from cxr_train.page import load_template, picture_address
+from cxr_train.result_files import write_text
 from edge_infer.model.model_card import Interval
 
 PAGE_FILE = "report.html"
@@ -50,11 +51,9 @@ class _Table:
 
 
 def write_page(comparison: Comparison, plots: Sequence[Path], out: Path) -> Path:
-    """Write report.html with tables and pictures inside; OSError when it cannot be written."""
+    """Write report.html with tables and pictures inside; ReportError when it cannot be written."""
     page = out / PAGE_FILE
-    part = out / f"{PAGE_FILE}.part"
-    part.write_text("".join(_render(comparison, plots)), encoding="utf-8")
-    part.replace(page)
+    write_text(_render(comparison, plots), page)
     return page
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from cxr_train.compare.comparison import CellResult
 from cxr_train.figures.measures import Films
 from cxr_train.figures.metrics import auroc, confusion_matrix
 from cxr_train.figures.operating_point import is_adult
+from cxr_train.result_files import write_file
 from edge_infer.model.model_card import CLASSES
 
 if TYPE_CHECKING:
@@ -24,7 +26,10 @@ _BINS = 10
 
 
 def draw_plots(results: Sequence[CellResult], split: str, out: Path) -> tuple[Path, ...]:
-    """Draw five PNGs of `split` into `out`; each cell is shown by its first seed."""
+    """Draw five PNGs of `split` into `out`; each cell is shown by its first seed.
+
+    ReportError when one cannot be written.
+    """
     drawings: dict[str, Callable[[Sequence[CellResult], str], Figure]] = {
         "roc": draw_roc,
         "precision-recall": draw_precision_recall,
@@ -35,12 +40,14 @@ def draw_plots(results: Sequence[CellResult], split: str, out: Path) -> tuple[Pa
     files = []
     for name, draw in drawings.items():
         file = out / f"{name}.png"
-        part = out / f"{name}.part.png"
-        # Without the date and version that matplotlib notes, the same data gives the same file.
-        draw(results, split).savefig(part, dpi=110, metadata={"Software": None})
-        part.replace(file)
+        write_file(file, partial(_save, draw(results, split)))
         files.append(file)
     return tuple(files)
+
+
+def _save(figure: Figure, file: BinaryIO) -> None:
+    # Without the date and version that matplotlib notes, the same data gives the same file.
+    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
 
 
 def draw_roc(results: Sequence[CellResult], split: str) -> Figure:

@@ -14,7 +14,6 @@ from cxr_train.compare.plots import draw_plots
 from cxr_train.compare.table import caption, describe_effects, markdown, write_tables
 from cxr_train.evaluate.ledger import Look, append, default_ledger, make_look
 from cxr_train.figures.metrics import accuracy, macro_f1
-from edge_infer.errors import ReportError
 
 SHORT_COLUMNS = ("accuracy", "macro_f1", "tb_auroc_against_normal")
 
@@ -47,12 +46,9 @@ def compare_run(
     )
     if final:
         append(_looks(comparison), ledger or default_ledger(out))
-    try:
-        write_tables(comparison, out)
-        plots = draw_plots(comparison.results, comparison.splits[-1], out)
-        page = write_page(comparison, plots, out)
-    except OSError as error:
-        raise ReportError(f"{out} cannot be written: {error.strerror}.") from error
+    write_tables(comparison, out)
+    plots = draw_plots(comparison.results, comparison.splits[-1], out)
+    page = write_page(comparison, plots, out)
     for line in (
         caption(comparison),
         "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from cxr_train.compare.comparison import CellResult, Comparison
 from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
-from cxr_train.fit.checkpoint import write_json
+from cxr_train.result_files import write_csv, write_json
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.model_card import CLASSES, Interval, Metric
 
@@ -50,13 +49,8 @@ def caption(comparison: Comparison) -> str:
 
 
 def write_tables(comparison: Comparison, out: Path) -> None:
-    """Write compare.csv and compare.json into `out`; OSError when it cannot be written."""
-    part = out / f"{CSV_FILE}.part"
-    with part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=_columns(), restval="")
-        writer.writeheader()
-        writer.writerows(rows(comparison))
-    part.replace(out / CSV_FILE)
+    """Write compare.csv and compare.json into `out`; ReportError when it cannot be written."""
+    write_csv(_columns(), rows(comparison), out / CSV_FILE)
     write_json(_to_json(comparison), out / JSON_FILE)
 
 

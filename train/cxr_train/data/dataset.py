@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cxr_train.config import Balance
 from cxr_train.data.manifest import MIN_AGE_YEARS, Example
 from cxr_train.errors import DataError
+from cxr_train.result_files import write_file, write_json
 from edge_infer.errors import ImageError
 from edge_infer.films.read import read_radiograph
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
@@ -60,7 +61,8 @@ def load_images(
     """Decode `examples` to uint8 [N, 1, height, width], or map the array decoded before.
 
     The cache is keyed by the list of files with their sizes and times, the picture size and the
-    preprocessing version. Raises DataError when no film at all can be read.
+    preprocessing version. Raises DataError when no film at all can be read, ReportError when the
+    cache cannot be written.
     """
     folder = cache or default_cache()
     key = _key(examples, height, width)
@@ -140,8 +142,5 @@ def _decode_all(
                 count += 1
             if progress:
                 progress(done, len(examples))
-    array_file.parent.mkdir(parents=True, exist_ok=True)
-    part = array_file.with_name(f"{array_file.stem}.{os.getpid()}.part.npy")
-    np.save(part, pixels[:count])
-    part.replace(array_file)
-    report_file.write_text(json.dumps(skipped, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_file(array_file, lambda file: np.save(file, pixels[:count]))
+    write_json(skipped, report_file)

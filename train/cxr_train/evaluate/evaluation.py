@@ -5,7 +5,6 @@ Nothing is chosen here: temperature and threshold come with the model.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,8 +23,7 @@ from cxr_train.evaluate.shortcuts import View, show
 from cxr_train.figures.conformal import Coverage, measure_coverage, undecided
 from cxr_train.figures.measures import Scored, measure, measure_classes, measure_tb
 from cxr_train.figures.operating_point import is_adult
-from cxr_train.fit.checkpoint import write_json
-from edge_infer.errors import ReportError
+from cxr_train.result_files import write_csv, write_json
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.model_card import Metric
 
@@ -156,17 +154,8 @@ def _cover(
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write every figure as JSON and as a table; ReportError when `out` cannot be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(to_json(evaluation), out / EVALUATION_FILE)
-        part = out / f"{FIGURES_FILE}.part"
-        with part.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(FIGURE_COLUMNS)
-            writer.writerows(figure_rows(evaluation))
-        part.replace(out / FIGURES_FILE)
-    except OSError as error:
-        raise ReportError(f"{out} cannot be written: {error.strerror}.") from error
+    write_json(to_json(evaluation), out / EVALUATION_FILE)
+    write_csv(FIGURE_COLUMNS, figure_rows(evaluation), out / FIGURES_FILE)
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -177,20 +166,22 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
     return plain
 
 
-def figure_rows(evaluation: Evaluation) -> Iterator[tuple[object, ...]]:
+def figure_rows(evaluation: Evaluation) -> Iterator[dict[str, object]]:
     """Yield one row of FIGURE_COLUMNS per figure."""
     for result in evaluation.splits:
         for view, metrics in {View.WHOLE: result.metrics, **result.views}.items():
             for metric in metrics:
                 estimate = metric.estimate
-                yield (
-                    view.value,
-                    metric.split,
-                    metric.source,
-                    metric.input_type,
-                    metric.name,
-                    metric.class_name,
-                    *(f"{number:.4f}" for number in (estimate.value, estimate.low, estimate.high)),
-                    metric.n,
-                    metric.groups,
-                )
+                yield {
+                    "view": view.value,
+                    "split": metric.split,
+                    "source": metric.source,
+                    "input_type": metric.input_type,
+                    "name": metric.name,
+                    "class_name": metric.class_name,
+                    "value": f"{estimate.value:.4f}",
+                    "low": f"{estimate.low:.4f}",
+                    "high": f"{estimate.high:.4f}",
+                    "n": metric.n,
+                    "groups": metric.groups,
+                }

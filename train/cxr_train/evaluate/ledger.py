@@ -10,7 +10,7 @@ from pathlib import Path
 from cxr_train.evaluate.evaluation import Evaluation
 from cxr_train.figures.measures import ALL
 from cxr_train.fit.revision import git_revision
-from edge_infer.errors import ReportError
+from cxr_train.result_files import unwritable
 
 LEDGER_FILE = "test_ledger.csv"
 
@@ -83,7 +83,7 @@ def default_ledger(out: Path) -> Path:
 def append(looks: list[Look], ledger: Path) -> None:
     """Append looks that are not there yet (same model and split); ReportError if not writable."""
     columns = [field.name for field in fields(Look)]
-    try:
+    with unwritable(ledger):
         known = set()
         if ledger.is_file():
             with ledger.open(encoding="utf-8", newline="") as file:
@@ -96,5 +96,3 @@ def append(looks: list[Look], ledger: Path) -> None:
             for look in looks:
                 if (look.model_sha256, look.split) not in known:
                     writer.writerow(vars(look))
-    except OSError as error:
-        raise ReportError(f"The ledger {ledger} cannot be written: {error.strerror}.") from error
