@@ -27,6 +27,7 @@ RECIPES = Path(__file__).resolve().parents[2] / "train" / "recipes"
         ({"stages": [{"size": 224, "epochs": 1, "augment": "x"}]}, "none, standard, strong"),
         ({"stages": [{"size": "224", "epochs": 1}]}, "whole numbers"),
         ({"ema_decay": 1.0}, "ema_decay"),
+        ({"quantize_aware": 21}, "quantize_aware: 0 to the last stage's epochs"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], sentence: str) -> None:

@@ -60,6 +60,10 @@ def fit(
             '"pretrained", of torchvision\'s networks online.',
         ),
     ] = None,
+    quantize_aware: Annotated[
+        int | None,
+        typer.Option(help="Last epochs that see the network as its INT8 export will compute it."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on exactly where --out stopped.")
     ] = False,
@@ -84,6 +88,7 @@ def fit(
         "batch_size": batch_size,
         "seed": seed,
         "pretrained": pretrained,
+        "quantize_aware": quantize_aware,
     }
     settings |= {key: value for key, value in options.items() if value is not None}
     if size is not None or epochs is not None:

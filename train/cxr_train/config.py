@@ -90,6 +90,9 @@ class TrainConfig:
     and its fine-tuned copy hold up better on other data than either (Wortsman et al. 2022)."""
     ema_decay: float = 0.998
     """Weights are averaged over about 1 / (1 - decay) steps and the average is used; 0: off."""
+    quantize_aware: int = 0
+    """This many of the last epochs see the network as its INT8 export will compute it; only they
+    choose the best weights then."""
     patience: int = 6
     """Epochs of the last stage without a better validation macro-F1 before stopping."""
     precision: str = "auto"
@@ -136,6 +139,10 @@ class TrainConfig:
             (not 0 <= self.ema_decay < 1, "ema_decay: 0 to below 1"),
             (not 0 <= self.keep_start < 1, "keep_start: 0 to below 1"),
             (self.gradient_clip < 0, "gradient_clip: 0 or more"),
+            (
+                not 0 <= self.quantize_aware <= (self.stages[-1].epochs if self.stages else 0),
+                "quantize_aware: 0 to the last stage's epochs",
+            ),
             (self.patience < 1, "patience: at least 1"),
             (self.precision not in ("auto", "fp32", "bf16"), "precision: auto, fp32 or bf16"),
             (self.compile not in ("auto", "on", "off"), "compile: auto, on or off"),
@@ -155,6 +162,15 @@ class TrainConfig:
     def outputs(self) -> int:
         """Outputs of the network: the classes and perhaps the referral logit."""
         return len(CLASSES) + self.referral
+
+    @property
+    def choosing_from(self) -> int:
+        """Number of the first epoch (from 0) whose weights may be the best ones."""
+        return self.epochs - (self.quantize_aware or self.stages[-1].epochs)
+
+    def rounds_in(self, epoch: int) -> bool:
+        """Say whether epoch number `epoch` (from 0) is trained quantization-aware."""
+        return epoch >= self.epochs - self.quantize_aware
 
     def stage_of(self, epoch: int) -> Stage:
         """Return the stage that epoch number `epoch` (from 0) belongs to."""

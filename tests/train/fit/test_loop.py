@@ -114,10 +114,11 @@ class Stopped(Exception):
     """Stands for a power cut after an epoch."""
 
 
+@pytest.mark.parametrize("quantize_aware", [0, 2, 3])
 def test_resume_equals_uninterrupted(
-    films: tuple[LoadedImages, LoadedImages], tmp_path: Path
+    films: tuple[LoadedImages, LoadedImages], tmp_path: Path, quantize_aware: int
 ) -> None:
-    settings = config(augment="strong", batch_size=4)
+    settings = config(augment="strong", batch_size=4, quantize_aware=quantize_aware)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()

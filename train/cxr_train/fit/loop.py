@@ -37,6 +37,7 @@ from cxr_train.fit.objectives import (
     separate_within_hospitals,
 )
 from cxr_train.fit.pace import learning_rate, uses_bf16, uses_compile
+from cxr_train.fit.quantize_aware import round_last_epochs, see_as_int8
 from cxr_train.fit.release import Release, plan_release
 from cxr_train.fit.state import TrainState, restore_state, save_state, start_state
 from edge_infer.model.model_card import CLASSES
@@ -113,9 +114,8 @@ def train(
     _compile_if_it_pays(state, course)
     while state.epoch < config.epochs and not _stalled(state, config):
         record, released = run_epoch(state, course, facts)
-        # Only the last stage sees films as the clinic's model will: only it chooses.
-        last_stage = config.epochs - state.epoch <= config.stages[-1].epochs
-        if last_stage and record.val_macro_f1 > state.best_macro_f1:
+        # Only the last epochs see films as the clinic's model will: only they choose.
+        if state.epoch >= config.choosing_from and record.val_macro_f1 > state.best_macro_f1:
             state.best_macro_f1, state.best_epoch = record.val_macro_f1, record.epoch
             if processes.first:
                 best = {"network": released.state_dict(), "epoch": record.epoch}
@@ -183,6 +183,7 @@ def run_epoch(
     torch.manual_seed(seed + 1_000_000_007 * processes.rank)
     batches = draw_batches(config, course.weights, generator)
     losses = []
+    calibration = round_last_epochs(state, config, course.train_set.pixels, size=size)
     state.network.train()
     began = time.perf_counter()
     for numbers, films in read_batches(
@@ -213,7 +214,8 @@ def run_epoch(
         state.step += 1
         began = time.perf_counter()
     released = course.plan.make(state.average.module)
-    measured = _validate(released, course, size=size)
+    seen = see_as_int8(released, calibration) if calibration else released
+    measured = _validate(seen, course, size=size)
     seconds = time.perf_counter() - started
     record = EpochRecord(
         epoch=state.epoch,

@@ -280,8 +280,7 @@ def _draw(config: TrainConfig, out: Path) -> None:
     if not (out / HISTORY_FILE).is_file():
         return
     history = json.loads((out / HISTORY_FILE).read_text(encoding="utf-8"))
-    last_stage = config.epochs - config.stages[-1].epochs
     try:
-        draw_curves(history, out / CURVES_FILE, choosing_from=last_stage)
+        draw_curves(history, out / CURVES_FILE, choosing_from=config.choosing_from)
     except ModuleNotFoundError:
         say(f'No {CURVES_FILE}: matplotlib is missing: pip install "cxr-edge[train]"')
