@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cxr_export.parity import Gate, Parity
 from cxr_export.quantize import ConvolutionCount, open_session
+from cxr_train.figures.metrics import show_interval
 from edge_infer.model.model_card import ModelCard
 
 SPEED_RUNS = 40
@@ -84,11 +85,9 @@ def print_card(card: ModelCard, out: Path) -> None:
         ("refer_tb", card.operating_points.refer_tb),
         ("abnormal", card.operating_points.abnormal),
     ):
-        sensitivity, specificity = point.sensitivity, point.specificity
         print(  # noqa: T201
-            f"{title}: score >= {point.threshold:.1f}, sensitivity {sensitivity.value:.3f} "
-            f"({sensitivity.low:.3f} to {sensitivity.high:.3f}), specificity "
-            f"{specificity.value:.3f} ({specificity.low:.3f} to {specificity.high:.3f}), "
+            f"{title}: score >= {point.threshold:.1f}, sensitivity "
+            f"{show_interval(point.sensitivity)}, specificity {show_interval(point.specificity)}, "
             f"{point.n_positive} positive and {point.n_negative} negative films"
         )
     print(f"temperature {card.temperature}; written to {out}")  # noqa: T201

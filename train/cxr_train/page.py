@@ -6,10 +6,17 @@ from base64 import b64encode
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from cxr_train.figures.metrics import show_interval
 
 
 def load_template(name: str) -> Template:
-    """Return the template `name`, a path inside this package; it escapes every value."""
+    """Return the template `name`, a path inside this package; it escapes every value.
+
+    Filters: `interval`, `percent`; in Markdown, where quotes are harmless, `sentence` leaves them as
+    they are, and `code` shows a value letter by letter.
+    """
     return _environment().get_template(name)
 
 
@@ -20,7 +27,7 @@ def picture_address(content: bytes, kind: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("cxr_train", ""),
         autoescape=True,
         undefined=StrictUndefined,
@@ -28,3 +35,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {
+        "interval": show_interval,
+        "percent": "{:.0%}".format,
+        "sentence": _sentence,
+        "code": _code,
+    }
+    return environment
+
+
+def _sentence(text: str) -> Markup:
+    return Markup(str(escape(text)).replace("&#39;", "'").replace("&#34;", '"'))
+
+
+def _code(text: str) -> Markup:
+    return Markup(f"`{text}`")

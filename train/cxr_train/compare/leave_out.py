@@ -19,6 +19,7 @@ from cxr_train.data.manifest import Example, fingerprint, read_data
 from cxr_train.errors import DataError
 from cxr_train.evaluate.scoring import load_films, open_model
 from cxr_train.figures.measures import Films, measure_classes, measure_tb
+from cxr_train.figures.metrics import show_interval
 from cxr_train.figures.operating_point import is_adult
 from cxr_train.result_files import write_json
 from edge_infer.model.card_json import to_plain
@@ -82,13 +83,10 @@ def describe_folds(folds: Sequence[Fold]) -> Iterator[str]:
                 if metric.name in _SHOWN and not (
                     metric.name == "auroc" and metric.source == "all"
                 ):
-                    estimate = metric.estimate
                     what = " ".join(filter(None, (metric.class_name, metric.name)))
                     where = "" if metric.source == "all" else f" ({metric.source})"
-                    yield (
-                        f"  {title}: {what}{where} {estimate.value:.3f} ({estimate.low:.3f} to "
-                        f"{estimate.high:.3f}), n {metric.n}"
-                    )
+                    estimate = show_interval(metric.estimate)
+                    yield f"  {title}: {what}{where} {estimate}, n {metric.n}"
 
 
 def _read_fold(text: str, examples: Sequence[Example]) -> tuple[str, ...]:

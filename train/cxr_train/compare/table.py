@@ -9,6 +9,7 @@ from typing import Any
 
 from cxr_train.compare.comparison import CellResult, Comparison
 from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
+from cxr_train.figures.metrics import show_interval
 from cxr_train.result_files import write_csv, write_json
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.model_card import CLASSES, Interval, Metric
@@ -171,6 +172,4 @@ def _to_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def _show(estimate: Interval | None) -> str:
-    if estimate is None:
-        return ""
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+    return "" if estimate is None else show_interval(estimate)

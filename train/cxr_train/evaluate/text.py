@@ -12,7 +12,8 @@ from cxr_train.data.sources import SAME_HOSPITAL, describe_pair
 from cxr_train.evaluate.evaluation import Evaluation, SplitResult
 from cxr_train.figures.conformal import describe
 from cxr_train.figures.measures import AGAINST_NORMAL, ALL, POPULATIONS
-from edge_infer.model.model_card import CLASSES, Interval, Metric
+from cxr_train.figures.metrics import show_interval
+from edge_infer.model.model_card import CLASSES, Metric
 
 _CLASS_FIGURES = ("precision", "recall", "f1", "auroc")
 
@@ -32,11 +33,6 @@ def describe_evaluation(evaluation: Evaluation) -> Iterator[str]:
             f"  {metric.split}, {metric.input_type}: {goal.title} {goal.at_least:.0%}: "
             f"{show_interval(metric.estimate)}, n {metric.n}: {one.verdict.value}"
         )
-
-
-def show_interval(estimate: Interval) -> str:
-    """Return `0.884 (0.862 to 0.903)`."""
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def _describe_split(result: SplitResult) -> Iterator[str]:

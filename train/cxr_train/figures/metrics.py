@@ -108,3 +108,8 @@ def group_bootstrap(
         return None
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Interval(value=value, low=float(low), high=float(high))
+
+
+def show_interval(estimate: Interval) -> str:
+    """Return `0.884 (0.862 to 0.903)`."""
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
