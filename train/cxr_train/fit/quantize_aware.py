@@ -99,6 +99,8 @@ def quantize_aware(network: CamNetwork) -> CamNetwork:
     view = copy(network)
     view._modules = dict(network._modules)
     view.features = RoundedFeatures(_Rounding(graph, network.features).run())
+    # The ranges' buffers are new and on the CPU; the parameters are the network's own.
+    view.features.to(next(network.parameters()).device)
     return view
 
 
