@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +17,18 @@ from edge_infer.errors import ModelError
 from edge_infer.model.model_card import CLASSES, ModelCard
 from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION
-from edge_infer.model.runtime import UNWANTED_OPTIMIZERS, import_onnxruntime
+from edge_infer.model.runtime import (
+    UNWANTED_OPTIMIZERS,
+    import_onnxruntime,
+    share_bounded_memory,
+)
 from edge_infer.pc.native_code import THREADS_PER_PROCESS
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, RunOptions
+
+_NEWER = re.compile(r"IR version|opset|NOT_IMPLEMENTED")
+"""What ONNX Runtime says of a format, or an operator's form, that it does not know yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +74,8 @@ class Classifier:
         """Threads that one run may use."""
         return int(self._session.get_session_options().intra_op_num_threads)
 
-    def run(self, images: NDArray[np.uint8]) -> ModelOutput:
-        """Run the network on uint8 [N, 1, height, width].
+    def run(self, images: NDArray[np.uint8], *, limit_s: float | None = None) -> ModelOutput:
+        """Run the network on uint8 [N, 1, height, width], for at most about `limit_s` seconds.
 
         Raises ValueError for any other array, ModelError where ONNX Runtime fails.
         """
@@ -72,13 +83,30 @@ class Classifier:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
             raise ValueError(f"expected uint8 [N, {expected}], got {images.dtype} {images.shape}")
         try:
-            logits, cam = self._session.run(["logits", "cam"], {"image": images})
+            with _time_limit(limit_s) as options:
+                logits, cam = self._session.run(["logits", "cam"], {"image": images}, options)
         except Exception as error:
             raise ModelError(
                 f"The model {self.card.name} {self.card.version} failed while running in ONNX "
                 "Runtime: copy its file again, or re-export it."
             ) from error
         return ModelOutput(logits=logits[:, self._order], cam=cam[:, self._order])
+
+
+@contextmanager
+def _time_limit(limit_s: float | None) -> Iterator[RunOptions | None]:
+    """Give options with which a run ends, in an error, after the node that the limit falls in."""
+    if limit_s is None:
+        yield None
+        return
+    options = import_onnxruntime().RunOptions()
+    timer = Timer(limit_s, setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield options
+    finally:
+        timer.cancel()
 
 
 def output_order(card: ModelCard) -> list[int]:
@@ -96,6 +124,8 @@ def _open_session(data: bytes, path: Path, threads: int) -> InferenceSession:
     # Spinning threads would take the cores from the other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
+    share_bounded_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(
             data,
@@ -104,6 +134,11 @@ def _open_session(data: bytes, path: Path, threads: int) -> InferenceSession:
             disabled_optimizers=list(UNWANTED_OPTIMIZERS),
         )
     except Exception as error:
+        if _NEWER.search(str(error)):
+            raise ModelError(
+                f"The model in {path} is newer than ONNX Runtime {onnxruntime.__version__} of this "
+                "PC: update onnxruntime."
+            ) from error
         raise ModelError(
             f"The model in {path} cannot be loaded by ONNX Runtime: copy it again, or re-export it."
         ) from error

@@ -19,6 +19,9 @@ REFERRAL = "referral"
 HISTOGRAM_BINS = 200
 _LARGEST_CARD = 1 << 20
 _LARGEST_WEIGHT = 100.0
+_LARGEST_LOGIT = 1000.0
+_OLDEST = 150
+_MOST_FILMS = 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +170,8 @@ class SelfTest:
 
     formula: str
     logits: tuple[tuple[float, ...], ...]
-    """[k][4] in order of `classes`, then the referral logit where there is one."""
+    """[k][4] in order of CLASSES, whatever that of `classes`, which is so tested too; then the
+    referral logit where there is one."""
     tolerance: float
 
 
@@ -246,6 +250,11 @@ class ModelCard:
     """What the TB score is made of; None: it is 100 times p_tuberculosis."""
 
     @property
+    def schema_minor(self) -> int:
+        """The second number of the schema."""
+        return int(self.schema.partition(".")[2])
+
+    @property
     def score_rule(self) -> ScoreRule:
         """How this model's logits become scores."""
         return ScoreRule(temperature=self.temperature, referral=self.referral)
@@ -276,7 +285,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _check_schema(plain: Any) -> None:
     schema = plain.get("schema") if isinstance(plain, dict) else None
-    if not isinstance(schema, str) or not re.fullmatch(rf"{SCHEMA_MAJOR}\.[0-9]+", schema):
+    if not isinstance(schema, str) or not re.fullmatch(rf"{SCHEMA_MAJOR}\.[0-9]{{1,4}}", schema):
         raise ModelError(
             f"The model card has schema {schema}, this program reads {SCHEMA_MAJOR}.x: "
             "install the cxr-edge version the model was exported with, or re-export it."
@@ -284,20 +293,19 @@ def _check_schema(plain: Any) -> None:
 
 
 def _check_values(card: ModelCard) -> None:
-    points = (card.operating_points.refer_tb, card.operating_points.abnormal)
-    thresholds = [point.threshold for point in points]
-    thresholds += [one.own_threshold for point in points for one in point.hospitals]
     rules = [
         (sorted(card.classes) == sorted(CLASSES), "classes"),
-        (card.temperature > 0, "temperature"),
+        (0.01 <= card.temperature <= 100, "temperature"),
         (32 <= card.input.height <= 1024 and 32 <= card.input.width <= 1024, "input"),
-        (all(map(_is_threshold, thresholds)), "operating_points"),
+        (_are_points(card.operating_points), "operating_points"),
         (_are_histograms(card.histograms), "histograms"),
+        (all(_is_metric(metric) for metric in card.metrics), "metrics"),
         (card.uncertain is None or _is_band(card.uncertain), "uncertain"),
         (card.referral is None or _is_referral(card.referral), "referral"),
-        (card.min_age_years >= 0, "min_age_years"),
+        (_is_quantization(card.quantization), "quantization"),
+        (0 <= card.min_age_years <= _OLDEST, "min_age_years"),
         (_are_self_test_logits(card), "self_test.logits"),
-        (bool(card.self_test.logits) and card.self_test.tolerance > 0, "self_test"),
+        (bool(card.self_test.logits) and 0 < card.self_test.tolerance <= 1, "self_test"),
     ]
     for holds, key in rules:
         if not holds:
@@ -306,14 +314,69 @@ def _check_values(card: ModelCard) -> None:
             )
 
 
+def _are_points(points: OperatingPoints) -> bool:
+    return all(map(_is_point, (points.refer_tb, points.abnormal)))
+
+
+def _is_point(point: OperatingPoint) -> bool:
+    places: tuple[OperatingPoint | HospitalPoint, ...] = (point, *point.hospitals)
+    return (
+        0 < point.target_sensitivity <= 1
+        and all(map(_is_threshold, _thresholds(point)))
+        and all(
+            _are_shares(one.sensitivity, one.specificity)
+            and _are_counts(one.n_positive, one.n_negative, one.n_groups)
+            for one in places
+        )
+    )
+
+
+def _thresholds(point: OperatingPoint) -> list[float]:
+    return [point.threshold, *(one.own_threshold for one in point.hospitals)]
+
+
 def _is_threshold(points: float) -> bool:
     return 0 <= points <= 100 and abs(points * 10 - round(points * 10)) < 1e-6
 
 
+def _are_shares(*intervals: Interval) -> bool:
+    return all(0 <= one.low <= one.high <= 1 and 0 <= one.value <= 1 for one in intervals)
+
+
+def _are_counts(*numbers: int) -> bool:
+    return all(0 <= number <= _MOST_FILMS for number in numbers)
+
+
+def _is_metric(metric: Metric) -> bool:
+    return (
+        metric.class_name in ("", *CLASSES)
+        and _are_shares(metric.estimate)
+        and _are_counts(metric.n, metric.groups)
+    )
+
+
+def _is_quantization(facts: Quantization) -> bool:
+    differences = (facts.largest_logit_difference, facts.mean_logit_difference)
+    return (
+        _are_counts(facts.calibration_images, facts.int8_convolutions, facts.fp32_convolutions)
+        and all(0 <= difference <= _LARGEST_LOGIT for difference in differences)
+        and 0 <= facts.class_agreement <= 1
+        and -1 <= facts.macro_f1_drop <= 1
+        and abs(facts.tb_missed_more) <= _MOST_FILMS
+    )
+
+
 def _is_band(band: UncertainBand) -> bool:
     """Whether each class has one possible threshold."""
-    return sorted(one.class_name for one in band.classes) == sorted(CLASSES) and all(
-        0 <= one.threshold_units <= 10_000 for one in band.classes
+    return (
+        sorted(one.class_name for one in band.classes) == sorted(CLASSES)
+        and 0 < band.alpha < 1
+        and all(
+            0 <= one.threshold_units <= 10_000
+            and _are_counts(one.n, one.groups)
+            and _are_shares(one.coverage)
+            for one in band.classes
+        )
     )
 
 
@@ -330,7 +393,10 @@ def _is_referral(referral: Referral) -> bool:
 
 def _are_self_test_logits(card: ModelCard) -> bool:
     """Whether all rows have as many logits as this card's graph may have outputs."""
-    widths = {len(row) for row in card.self_test.logits}
+    rows = card.self_test.logits
+    if any(abs(logit) > _LARGEST_LOGIT for row in rows for logit in row):
+        return False
+    widths = {len(row) for row in rows}
     if card.referral is None:
         return widths <= {len(CLASSES)}
     fewest = len(CLASSES) + card.referral.uses_output

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.model.classifier import Classifier, output_order
+from edge_infer.model.classifier import Classifier
 
 FORMULA = "integer-waves-1"
 _COUNT = 4
+_LIMIT_S = 60.0
+"""For the four pictures; the slowest network of ours takes half a second on an old PC."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +44,13 @@ def self_test_inputs(height: int, width: int) -> NDArray[np.uint8]:
 def run_self_test(classifier: Classifier) -> SelfTestResult:
     """Run the embedded self-test on this PC."""
     card = classifier.card
-    computed = classifier.run(self_test_inputs(card.input.height, card.input.width)).logits
-    expected = np.array(card.self_test.logits)[:, output_order(card)]
-    difference = float(np.abs(computed - expected).max())
+    inputs = self_test_inputs(card.input.height, card.input.width)
+    computed = classifier.run(inputs, limit_s=_LIMIT_S).logits
+    # Both in order of CLASSES: a card that names the graph's outputs in another order fails.
+    expected = np.array(card.self_test.logits)
+    is_comparable = card.self_test.formula == FORMULA and expected.shape == computed.shape
+    difference = float(np.abs(computed - expected).max()) if is_comparable else math.inf
     return SelfTestResult(
-        ok=card.self_test.formula == FORMULA and difference <= card.self_test.tolerance,
+        ok=difference <= card.self_test.tolerance,
         largest_difference=difference,
     )

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Final
 
@@ -52,6 +54,29 @@ def import_opencv() -> ModuleType:
     cv2.setNumThreads(THREADS_PER_PROCESS)
     module: ModuleType = cv2
     return module
+
+
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Keep native complaints of this block out of what a person sees.
+
+    Where there is no file descriptor 2 there is nothing to silence.
+    """
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:
+        yield
+        return
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def silence_stderr() -> None:

@@ -95,6 +95,23 @@ def test_self_test_passes_here_and_fails_for_other_logits() -> None:
     assert not run_self_test(classifier).ok
 
 
+def test_self_test_notices_another_order_of_classes() -> None:
+    """Both sides in the card's own order would agree, with the scores of two classes swapped."""
+    classifier = Classifier.load(TINY)
+    normal, pneumonia, *others = classifier.card.classes
+    swapped = replace(classifier.card, classes=(pneumonia, normal, *others))
+    file = replace(load_model_file(TINY), card=swapped)
+    assert not run_self_test(Classifier.open(file)).ok
+
+
+def test_self_test_fails_for_another_number_of_films() -> None:
+    classifier = Classifier.load(TINY)
+    short = replace(classifier.card.self_test, logits=classifier.card.self_test.logits[:3])
+    classifier.card = replace(classifier.card, self_test=short)
+    result = run_self_test(classifier)
+    assert not result.ok and result.largest_difference == float("inf")
+
+
 def test_self_test_inputs_never_change() -> None:
     inputs = self_test_inputs(224, 224)
     assert inputs.shape == (4, 1, 224, 224)
@@ -166,6 +183,73 @@ def test_an_operator_nobody_knows_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="cannot be loaded by ONNX Runtime"):
         Classifier.load(with_graph(tmp_path, spoil))
+
+
+@pytest.mark.parametrize("field", ["ir_version", "opset"])
+def test_a_model_newer_than_the_runtime_says_what_to_update(field: str, tmp_path: Path) -> None:
+    def renew(model: onnx.ModelProto) -> None:
+        if field == "opset":
+            model.opset_import[0].version = 99
+        else:
+            model.ir_version = 99
+
+    with pytest.raises(ModelError, match=r"is newer than ONNX Runtime [0-9.]+ .*update onnxrunt"):
+        Classifier.load(with_graph(tmp_path, renew))
+
+
+def test_a_loop_that_never_ends_is_refused_unrun(tmp_path: Path) -> None:
+    def go_round(model: onnx.ModelProto) -> None:
+        helper, kind = onnx.helper, onnx.TensorProto
+        body = helper.make_graph(
+            [
+                helper.make_node("Identity", ["go"], ["go_on"]),
+                helper.make_node("Add", ["x", "x"], ["xx"]),
+            ],
+            "body",
+            [
+                helper.make_tensor_value_info("turn", kind.INT64, []),
+                helper.make_tensor_value_info("go", kind.BOOL, []),
+                helper.make_tensor_value_info("x", kind.FLOAT, ["N", 4]),
+            ],
+            [
+                helper.make_tensor_value_info("go_on", kind.BOOL, []),
+                helper.make_tensor_value_info("xx", kind.FLOAT, ["N", 4]),
+            ],
+        )
+        yes = onnx.numpy_helper.from_array(np.array(True), "yes")
+        model.graph.initializer.append(yes)
+        model.graph.node[-1].output[0] = "own"
+        model.graph.node.append(helper.make_node("Loop", ["", "yes", "own"], ["logits"], body=body))
+
+    with pytest.raises(ModelError, match="has a graph inside its node 'Loop'"):
+        Classifier.load(with_graph(tmp_path, go_round))
+
+
+def test_a_run_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    def repeat(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "step0"
+        for step in range(5_000):
+            last = "logits" if step == 4_999 else f"step{step + 1}"
+            model.graph.node.append(onnx.helper.make_node("Erf", [f"step{step}"], [last]))
+
+    classifier = Classifier.load(with_graph(tmp_path, repeat))
+    with pytest.raises(ModelError, match="failed while running"):
+        classifier.run(films(3), limit_s=0.0)
+    assert classifier.run(films(3), limit_s=60.0).logits.shape == (3, 4)
+
+
+def test_a_map_larger_than_any_network_s_is_refused(tmp_path: Path) -> None:
+    def swell(model: onnx.ModelProto) -> None:
+        helper = onnx.helper
+        side = onnx.numpy_helper.from_array(np.array([6, 1000, 1000, 1000], np.int64), "side")
+        model.graph.initializer.append(side)
+        model.graph.node[-1].output[0] = "own"
+        model.graph.node.append(helper.make_node("ConstantOfShape", ["side"], ["big"]))
+        model.graph.node.append(helper.make_node("ReduceMax", ["big"], ["none"], keepdims=0))
+        model.graph.node.append(helper.make_node("Add", ["own", "none"], ["logits"]))
+
+    with pytest.raises(ModelError, match="failed while running"):
+        run_self_test(Classifier.load(with_graph(tmp_path, swell)))
 
 
 def test_another_preprocessing_is_refused(tmp_path: Path) -> None:

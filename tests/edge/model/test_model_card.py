@@ -149,6 +149,26 @@ def test_unknown_keys_and_a_later_minor_version_are_ignored() -> None:
         (lambda c: c["histograms"].pop(), "'histograms' is impossible"),
         (lambda c: c["histograms"][0]["tb_score"].__setitem__(0, -1), "'histograms' is impossible"),
         (lambda c: c.update(min_age_years=-1), "'min_age_years' is impossible"),
+        (lambda c: c.update(min_age_years=151), "'min_age_years' is impossible"),
+        (lambda c: c.update(temperature=1e9), "'temperature' is impossible"),
+        (
+            lambda c: c["operating_points"]["refer_tb"].update(target_sensitivity=95.0),
+            "'operating_points' is impossible",
+        ),
+        (
+            lambda c: c["operating_points"]["abnormal"].update(n_groups=-1),
+            "'operating_points' is impossible",
+        ),
+        (
+            lambda c: c["operating_points"]["abnormal"]["sensitivity"].update(low=0.97),
+            "'operating_points' is impossible",
+        ),
+        (lambda c: c["metrics"][0]["estimate"].update(high=1.5), "'metrics' is impossible"),
+        (lambda c: c["metrics"][0].update(n=-5), "'metrics' is impossible"),
+        (lambda c: c["metrics"][0].update(class_name="normbl"), "'metrics' is impossible"),
+        (lambda c: c["quantization"].update(class_agreement=2.0), "'quantization' is impossible"),
+        (lambda c: c["self_test"].update(tolerance=5.0), "'self_test' is impossible"),
+        (lambda c: c["self_test"]["logits"][0].__setitem__(0, 1e5), "'self_test.logits' is"),
         (lambda c: c.update(temperature=10**400), "'temperature' is not a finite number"),
         (lambda c: c["self_test"].update(tolerance=float("inf")), "card is damaged"),
         (
