@@ -16,7 +16,7 @@ CxrError
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from edge_infer.films.study import StudyInfo
@@ -51,6 +51,9 @@ class ReasonCode(StrEnum):
 class CxrError(Exception):
     """Anything that ends a command or a file with one sentence instead of a traceback."""
 
+    exit_code: ClassVar[int] = 3
+    """With which a command ends; 3: it cannot start as things are."""
+
 
 class ImageError(CxrError):
     """One file could not be screened; the batch goes on.
@@ -81,6 +84,8 @@ class ModelError(CxrError):
 
 class ReportError(CxrError):
     """The worklist cannot be written where it was asked for."""
+
+    exit_code = 6
 
 
 class FileInUse(ReportError):

@@ -1,8 +1,7 @@
-"""`cxr-calibrate`: options and exit code; the work is in `day.calibrate`."""
+"""`cxr-calibrate`: options and exit code; the work is in `calibration`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -10,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_infer.commands.terminal import print_any_name, printable
-from edge_infer.errors import CxrError, ReportError, SiteError
+from edge_infer.commands.ending import exit_when_interrupted, run_command
+from edge_infer.errors import SiteError
 
 if TYPE_CHECKING:
     from edge_infer.calibration.labels import Labelled
     from edge_infer.calibration.listed_films import ListedFilms
     from edge_infer.calibration.thresholds import Calibration
-
-CANNOT_START, CANNOT_WRITE, INTERRUPTED = 3, 6, 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -66,21 +63,13 @@ def calibrate(
     cannot write.
     """
     _check_out(out)
-    try:
+    with exit_when_interrupted("Interrupted: nothing was written."):
         _run(worklists, labels, target_sensitivity, prevalence, out=out, model=model)
-    except KeyboardInterrupt:
-        typer.echo("\nInterrupted: nothing was written.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; every error of ours becomes one sentence and an exit code, here only."""
-    print_any_name()
-    try:
-        app(args=arguments)
-    except CxrError as error:
-        typer.echo(f"cxr-calibrate: {printable(str(error))}", err=True)
-        sys.exit(CANNOT_WRITE if isinstance(error, ReportError) else CANNOT_START)
+    """Run the command."""
+    run_command("cxr-calibrate", app, arguments)
 
 
 def _run(

@@ -6,8 +6,8 @@ Nothing heavy is imported at the top, so that `--help` answers at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from edge_infer.commands.ending import (
+    CANNOT_START,
+    INTERRUPTED,
+    exit_when_interrupted,
+    run_command,
+)
 from edge_infer.commands.paths import choose_folder, require_films
-from edge_infer.commands.terminal import Heartbeat, Progress, print_any_name, printable, summarise
-from edge_infer.errors import CxrError, ModelError, ReportError, SiteError
+from edge_infer.commands.terminal import Progress, WatchLine, summarise
 from edge_infer.pc.language import Lang, default_language
 from edge_infer.pc.machine import MOST_WORKERS, default_workers
 from edge_infer.pc.native_code import limit_threads
@@ -29,13 +34,6 @@ if TYPE_CHECKING:
     from edge_infer.model.model_file import ModelFile
     from edge_infer.workers.pool import Crew
     from edge_infer.worklist.site import Site
-
-USAGE, UNUSABLE, INTERRUPTED = 2, 3, 130
-EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
-    (ModelError, UNUSABLE),
-    (SiteError, UNUSABLE),
-    (ReportError, 6),
-)
 
 # No colour is ever written, so NO_COLOR has nothing to switch off (rich would colour the help).
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -132,12 +130,12 @@ def infer(
     written.
     """
     limit_threads()
-    with _exit_when_interrupted():
+    with exit_when_interrupted("Interrupted: no new list was written."):
         if check:
             _check_this_pc(model)
         if not inputs:
             raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
-        from edge_infer.workers.pool import start_workers
+        from edge_infer.workers.pool import run_isolated, start_workers
 
         folder = choose_folder(inputs, out)
         workers = workers or default_workers()
@@ -166,6 +164,7 @@ def infer(
                 full_decode=full_decode,
                 lang=lang or default_language(),
                 with_pictures=pictures,
+                pool=run_isolated,
             )
             run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet)
             if watch:
@@ -181,23 +180,8 @@ def infer(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; every error of ours becomes one sentence and an exit code, here only."""
-    print_any_name()
-    try:
-        app(args=arguments)
-    except CxrError as error:
-        typer.echo(f"cxr-infer: {printable(str(error))}", err=True)
-        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
-
-
-@contextmanager
-def _exit_when_interrupted() -> Iterator[None]:
-    """End with 130 wherever Control-C comes; left to Typer, older versions would end with 1."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("\nInterrupted: no new list was written.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    """Run the command."""
+    run_command("cxr-infer", app, arguments)
 
 
 def _load_site(site: Path | None, model: ModelFile) -> Site | None:
@@ -245,14 +229,14 @@ def _watch(
 
     settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
     with run.open_line(0) as line:
-        heartbeat = Heartbeat(line, is_quiet=run.is_quiet)
+        line_of_watch = WatchLine(line, is_quiet=run.is_quiet)
         return Watch(
             inputs,
             folder,
             settings,
             is_dated=run.is_dated,
-            say=heartbeat.say,
-            warn=heartbeat.warn,
+            say=line_of_watch.say,
+            warn=line_of_watch.warn,
             clock=Clock(),
             crew=run.crew,
             start_crew=start_workers,
@@ -285,7 +269,7 @@ def _check_this_pc(model: Path | None) -> NoReturn:
     from edge_infer.commands.check import check_this_pc
 
     report = check_this_pc(model, package_version=package_version(), say=typer.echo)
-    raise typer.Exit(0 if report.is_usable else UNUSABLE)
+    raise typer.Exit(0 if report.is_usable else CANNOT_START)
 
 
 if __name__ == "__main__":

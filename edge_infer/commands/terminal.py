@@ -56,7 +56,7 @@ class Progress:
         self.say(f"{self._done} of {self._total} films, about {_in_words(left)} left")
 
 
-class Heartbeat:
+class WatchLine:
     """What a watch says: on a terminal one line that changes, elsewhere a line a minute."""
 
     def __init__(self, line: Progress, *, is_quiet: bool) -> None:

@@ -38,7 +38,7 @@ from edge_infer.pc.language import Lang
 from edge_infer.pc.long_paths import reachable
 from edge_infer.store.day_store import DayStore, StoredFile
 from edge_infer.store.outcome import ScoredFilm
-from edge_infer.workers.pool import Crew
+from edge_infer.workers.pool import Crew, Pool, run_isolated
 from edge_infer.worklist.audit_trail import append_lines, describe_decision
 from edge_infer.worklist.picture_spool import PictureSpool, remove_old_spools
 from edge_infer.worklist.rows import DEFAULT_PREVALENCE, ScreenedDay, WorklistRow, in_order
@@ -69,6 +69,8 @@ class DaySettings:
     """Of the page."""
     with_pictures: bool = False
     """Whether the heat maps are written as files too."""
+    pool: Pool = run_isolated
+    """What reads the films."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +149,7 @@ class KeptDay:
             full_decode=self._settings.full_decode,
             known=self._final(),
             crew=crew,
+            pool=self._settings.pool,
         )
         recorded = time.monotonic()
         try:

@@ -24,7 +24,7 @@ from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
 from edge_infer.store.outcome import ReadingMode, ScoredFilm
-from edge_infer.workers.pool import Crew, run_isolated
+from edge_infer.workers.pool import Crew, Pool, run_isolated
 
 THUMBNAIL_SIDE = 160
 _REDUCED = "reduced-2"
@@ -82,6 +82,7 @@ def score_films(
     full_decode: bool = False,
     known: frozenset[str] = frozenset(),
     crew: Crew | None = None,
+    pool: Pool = run_isolated,
 ) -> Generator[tuple[int, Look[ScoredFilm]], None, None]:
     """Yield (index, what became of the film) for every path, in order of completion.
 
@@ -105,7 +106,7 @@ def score_films(
     work: Callable[[FilmFile], PreparedFilm | ScoredFilm] = (
         read if is_here else partial(_read_and_score, read, model.path, model.sha256)
     )
-    results = run_isolated(
+    results = pool(
         partial(look_at, read=work, known=known),
         paths,
         workers=workers,

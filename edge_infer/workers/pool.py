@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.pc.machine import MOST_WORKERS
@@ -38,6 +38,21 @@ _CRASHED: Final = Lost(
     "The picture in this file makes the decoder crash, so the file is probably damaged; "
     "export it again from the X-ray machine or the archive."
 )
+
+
+class Pool(Protocol):
+    """What applies work to files, as `run_isolated` does; a test has its own."""
+
+    def __call__(
+        self,
+        work: Callable[[Path], T],
+        paths: Sequence[Path],
+        *,
+        workers: int,
+        timeout_s: float = ...,
+        set_up: Callable[[], object] | None = ...,
+        crew: Crew | None = ...,
+    ) -> Generator[tuple[int, T | ImageError], None, None]: ...
 
 
 class WorkerError(Exception):
@@ -221,8 +236,8 @@ class Crew:
         """Give every ready worker a file, then one ahead; the last ones go to whoever is free."""
         for ahead in range(_AHEAD):
             for worker in self._workers:
-                is_due = worker.ready and len(worker.held) == ahead
-                if not is_due or len(waiting) <= ahead * len(self._workers):
+                is_free = worker.ready and len(worker.held) == ahead
+                if not is_free or len(waiting) <= ahead * len(self._workers):
                     continue
                 if worker.hold(waiting[0], paths[waiting[0]], self._timeout_s):
                     waiting.popleft()

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cxr_export.errors import ParityError
-from cxr_train.errors import ConfigError, DataError
-from edge_infer.errors import CxrError, ModelError, ReportError
+from edge_infer.commands.ending import exit_when_interrupted, run_command
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
-    (ConfigError, 2),
-    (DataError, 3),
-    (ModelError, 3),
-    (ParityError, 4),
-    (ReportError, 6),
-)
-MISSING_EXTRA, INTERRUPTED = 3, 130
 EXTRA_MODULES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "sympy", "scipy")
 
 
@@ -59,7 +48,7 @@ def export(
     ] = None,
 ) -> None:
     """Turn a training run into one quantized, self-describing .onnx, or say why not."""
-    try:
+    with exit_when_interrupted(f"Interrupted: {out} was not finished."):
         # Inside the try: importing torch takes seconds, in which Control-C comes too.
         from cxr_export.export_run import export_run
         from cxr_train.figures.referral import make_referral, parse_weights
@@ -82,25 +71,11 @@ def export(
             target_sensitivity=sensitivity,
             referral=referral,
         )
-    except KeyboardInterrupt:
-        typer.echo(f"\nInterrupted: {out} was not finished.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def main() -> None:
-    """Run the command; every error of ours becomes one sentence and an exit code, here only."""
-    try:
-        app()
-    except CxrError as error:
-        print(f"cxr-export: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA_MODULES:
-            raise
-        print(  # noqa: T201
-            f'cxr-export: {error.name} is missing: pip install "cxr-edge[train]"', file=sys.stderr
-        )
-        sys.exit(MISSING_EXTRA)
+    """Run the command."""
+    run_command("cxr-export", app, extra_modules=EXTRA_MODULES)
 
 
 if __name__ == "__main__":

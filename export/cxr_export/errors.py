@@ -7,3 +7,5 @@ from edge_infer.errors import CxrError
 
 class ParityError(CxrError):
     """The exported model does not agree with the checkpoint; its file is named `.rejected`."""
+
+    exit_code = 4

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cxr_train.errors import ConfigError, DataError
-from edge_infer.errors import CxrError, ModelError, ReportError
+from edge_infer.commands.ending import exit_when_interrupted, run_command
 
 app = typer.Typer(
     add_completion=False,
@@ -18,14 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train chest X-ray classifiers. Research use only; not a medical device.",
 )
-INTERRUPTED = 130
 EXTRA_MODULES = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "jinja2")
-EXIT_CODES: tuple[tuple[type[CxrError], int], ...] = (
-    (ConfigError, 2),
-    (DataError, 3),
-    (ModelError, 3),
-    (ReportError, 6),
-)
 
 
 @app.callback()
@@ -95,7 +85,7 @@ def fit(
         side = size if size is not None else settings.get("input_size", 224)
         settings["input_size"] = side
         settings["stages"] = [{"size": side, "epochs": epochs if epochs is not None else 20}]
-    try:
+    with exit_when_interrupted("Interrupted: go on with --resume."):
         fit_run(
             make_config(settings),
             data,
@@ -106,9 +96,6 @@ def fit(
             without=tuple(without or ()),
             cache=cache,
         )
-    except KeyboardInterrupt:
-        typer.echo("\nInterrupted: go on with --resume.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -273,21 +260,8 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    """Run the command; every error of ours becomes one sentence and an exit code, here only."""
-    try:
-        app()
-    except CxrError as error:
-        # Under torchrun every process finds the same fault: one of them says it.
-        if os.environ.get("RANK", "0") == "0":
-            print(f"cxr-train: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA_MODULES:
-            raise
-        print(  # noqa: T201
-            f'cxr-train: {error.name} is missing: pip install "cxr-edge[train]"', file=sys.stderr
-        )
-        sys.exit(3)
+    """Run the command."""
+    run_command("cxr-train", app, extra_modules=EXTRA_MODULES)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from tests.edge.made_day import TINY
 from tests.edge.made_films import DUE, FORMULA_NAME, IGNORED, SCREENED, fingerprint, make_day, png
 from tests.edge.store.made_looks import keyed, scored
 
+POOL = "edge_infer.workers.pool.run_isolated"
 Looks = Generator[tuple[int, Look[ScoredFilm]], None, None]
 ROOT = Path(__file__).resolve().parents[3]
 FILES = ["audit.jsonl", "day.sqlite", "report.html", "worklist.csv", "worklist.json"]
@@ -168,10 +169,10 @@ def films(tmp_path: Path) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every found file a row without reading it: these tests look at what is around it."""
 
-    def look_at_nothing(paths: Sequence[Path], *_: object, **__: object) -> Looks:
+    def look_at_nothing(_: object, paths: Sequence[Path], **__: object) -> Looks:
         yield from ((index, keyed(path, scored())) for index, path in enumerate(paths))
 
-    monkeypatch.setattr("edge_infer.flow.keep_day.score_films", look_at_nothing)
+    monkeypatch.setattr(POOL, look_at_nothing)
 
 
 NEEDS_LINKS = pytest.mark.skipif(
@@ -259,7 +260,10 @@ def test_nothing_to_screen_is_five_and_writes_nothing(
 def test_an_unwritable_place_is_six_before_any_film_is_read(
     films: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("edge_infer.flow.keep_day.score_films")
+    def read_nothing(*_: object, **__: object) -> Looks:
+        raise AssertionError("a film was read")
+
+    monkeypatch.setattr(POOL, read_nothing)
     (films.parent / "out").write_text("a file", encoding="utf-8")
     ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
     assert ended.code == 6 and "cannot be written" in ended.err
@@ -269,7 +273,7 @@ def test_an_unwritable_place_is_six_before_any_film_is_read(
 def test_an_interruption_writes_the_rows_so_far(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(paths: Sequence[Path], *_: object, **__: object) -> Looks:
+    def interrupted(_: object, paths: Sequence[Path], **__: object) -> Looks:
         named = {path.name: (index, path) for index, path in enumerate(paths)}
         index, path = named["no-suffix"]
         yield index, keyed(path, scored())
@@ -277,7 +281,7 @@ def test_an_interruption_writes_the_rows_so_far(
         yield index, keyed(path, UnreadableImage("Cut off.", ReasonCode.TRUNCATED))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edge_infer.flow.keep_day.score_films", interrupted)
+    monkeypatch.setattr(POOL, interrupted)
     folder = make_day(tmp_path / "films")
     ended = run(capsys, folder, "--out", tmp_path / "out", "--model", TINY)
     assert ended.code == 130 and "Interrupted" in ended.err
@@ -296,7 +300,7 @@ def test_an_interruption_before_the_first_row_keeps_the_earlier_list(
 
     (films.parent / "out").mkdir()
     (films.parent / "out" / "worklist.csv").write_text("this morning's", encoding="utf-8")
-    monkeypatch.setattr("edge_infer.flow.keep_day.score_films", interrupted)
+    monkeypatch.setattr(POOL, interrupted)
     ended = run(capsys, films, "--out", films.parent / "out", "--model", TINY)
     assert (ended.code, ended.out) == (130, "") and "no new list was written" in ended.err
     assert (films.parent / "out" / "worklist.csv").read_text("utf-8") == "this morning's"

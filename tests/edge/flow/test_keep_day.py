@@ -11,37 +11,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_infer.commands.terminal import Progress
 from edge_infer.errors import ReasonCode
+from edge_infer.films.file import FilmFile
 from edge_infer.films.find import find_films
 from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
 from edge_infer.flow.run_day import run_day
-from edge_infer.flow.screen import open_model
+from edge_infer.flow.screen import PreparedFilm, open_model, prepare_film
 from edge_infer.model.model_file import load_model_file, with_card
 from edge_infer.worklist.audit_trail import TRAIL_NAME, read_trail
 from edge_infer.worklist.lists import CSV_NAME
 from edge_infer.worklist.rows import Decision
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
-from tests.edge.flow.read_here import Reading, read_here
 from tests.edge.held_files import hold_files
 from tests.edge.made_day import TINY
 from tests.edge.made_films import PATIENT, png
+from tests.edge.pool_here import PoolHere
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
-
-
-@pytest.fixture
-def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
-    return read_here(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def settings() -> DaySettings:
-    classifier = open_model(TINY)
-    return DaySettings(model=classifier, card=classifier.card, package_version="9.8.7", workers=1)
 
 
 @pytest.fixture
@@ -95,27 +86,27 @@ def settle(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_rerun_does_only_what_is_new(
     films: Path,
     tmp_path: Path,
-    reading: Reading,
+    pool: PoolHere,
     settings: DaySettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "out"
     age(films)
     run(films, out, settings)
-    assert reading.take() == (["1.png", "2.png", "3.png"],) * 2
+    assert pool.take() == (["1.png", "2.png", "3.png"],) * 2
     (films / "4.png").write_bytes(png(4))
     (films / "again 1.png").write_bytes(png(1))
     run(films, out, settings)
-    looked, decoded = reading.take()
+    looked, decoded = pool.take()
     assert looked == ["1.png", "2.png", "3.png", "4.png", "again 1.png"]  # hashed once more
     assert decoded == ["4.png"]
     settle(monkeypatch)
     age(films)
     run(films, out, settings)
     run(films, out, settings)
-    assert reading.take()[1] == []
+    assert pool.take()[1] == []
     run(films, out, settings)
-    assert reading.take() == ([], [])
+    assert pool.take() == ([], [])
     run(films, tmp_path / "whole", settings)
     assert (out / CSV_NAME).read_bytes() == (tmp_path / "whole" / CSV_NAME).read_bytes()
     rows = read_list(out)
@@ -126,7 +117,7 @@ def test_a_rerun_does_only_what_is_new(
 def test_a_change_replaces_the_row(
     films: Path,
     tmp_path: Path,
-    reading: Reading,
+    pool: PoolHere,
     settings: DaySettings,
     is_same_size_and_time: bool,
 ) -> None:
@@ -143,23 +134,23 @@ def test_a_change_replaces_the_row(
     run(films, tmp_path / "out", settings)
     assert read_list(tmp_path / "out")["1.png"]["status"] == "screened"
     assert len(read_list(tmp_path / "out")) == 3
-    assert reading.decoded.count("1.png") == 2
+    assert pool.decoded.count("1.png") == 2
 
 
 def test_what_vanished_keeps_its_row(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     run(films, tmp_path / "out", settings)
     before = (tmp_path / "out" / CSV_NAME).read_bytes()
     (films / "2.png").unlink()
-    reading.take()
+    pool.take()
     (written,) = run(films, tmp_path / "out", settings)
-    assert written.day.is_complete and "2.png" not in reading.take()[0]
+    assert written.day.is_complete and "2.png" not in pool.take()[0]
     assert (tmp_path / "out" / CSV_NAME).read_bytes() == before
 
 
 def test_another_input_adds_its_rows_and_the_same_one_none(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     other = tmp_path / "other" / "films"
     other.mkdir(parents=True)
@@ -175,19 +166,19 @@ def test_another_input_adds_its_rows_and_the_same_one_none(
     for spelling in spellings:
         run(spelling, out, settings)
         assert (out / CSV_NAME).read_bytes() == first
-    reading.take()
+    pool.take()
     run(other, out, settings)
     assert sorted(read_list(out)) == [
         *("films-2/1.png", "films-2/copy.png"),
         *("films/1.png", "films/2.png", "films/3.png"),
     ]
-    assert reading.take()[1] == ["1.png"]
+    assert pool.take()[1] == ["1.png"]
     run([films, other], tmp_path / "at once", settings)
     assert (tmp_path / "at once" / CSV_NAME).read_bytes() == (out / CSV_NAME).read_bytes()
 
 
 def test_a_run_finishes_what_another_input_s_run_left(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     other, out = tmp_path / "other", tmp_path / "out"
     other.mkdir()
@@ -197,10 +188,10 @@ def test_a_run_finishes_what_another_input_s_run_left(
         if path.name == "2.png":
             raise SystemExit
 
-    reading.before_each = pull_the_plug
+    pool.before_each = pull_the_plug
     with pytest.raises(SystemExit):
         run(films, out, settings)
-    reading.before_each = None
+    pool.before_each = None
     run(other, out, settings)
     rows = read_list(out)
     assert set(rows) == {"films/1.png", "films/2.png", "films/3.png", "other/9.png"}
@@ -208,7 +199,7 @@ def test_a_run_finishes_what_another_input_s_run_left(
 
 
 def test_another_model_screens_the_day_again_and_back_it_is_known(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     file = load_model_file(TINY)
     card = replace(file.card, name="other")
@@ -219,19 +210,19 @@ def test_another_model_screens_the_day_again_and_back_it_is_known(
     run(films, out, settings)
     before = (out / CSV_NAME).read_bytes()
     (films / "2.png").unlink()
-    reading.take()
+    pool.take()
     run(films, out, other)
-    assert reading.take()[1] == ["1.png", "3.png"]
+    assert pool.take()[1] == ["1.png", "3.png"]
     rows = read_list(out)
     assert {row["model_name"] for row in rows.values()} == {"other"}
     assert rows["2.png"]["reason_code"] == ReasonCode.CANNOT_OPEN, "this model never saw it"
     run(films, out, settings)
-    assert reading.take()[1] == []
+    assert pool.take()[1] == []
     assert (out / CSV_NAME).read_bytes() == before
 
 
 def test_a_new_threshold_decides_anew_without_screening(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     run(films, tmp_path / "out", settings)
     points = settings.card.operating_points
@@ -239,9 +230,9 @@ def test_a_new_threshold_decides_anew_without_screening(
         settings.card,
         operating_points=replace(points, refer_tb=replace(points.refer_tb, threshold=0.0)),
     )
-    reading.take()
+    pool.take()
     (written,) = run(films, tmp_path / "out", replace(settings, card=card))
-    assert reading.take()[1] == []
+    assert pool.take()[1] == []
     assert {row.decision for row in written.day.rows} == {Decision.REFER_TB}
     trail = list(read_trail(tmp_path / "out"))
     assert [line["thresholds"]["refer_tb"] for line in trail[-3:]] == [0.0] * 3
@@ -249,7 +240,7 @@ def test_a_new_threshold_decides_anew_without_screening(
 
 @pytest.mark.parametrize("include_patient", [False, True])
 def test_rows_made_while_films_are_read_are_those_made_from_the_store(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings, include_patient: bool
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings, include_patient: bool
 ) -> None:
     (films / "4.dcm").write_bytes(make_dicom(bands([0, 40, 255, 90], "u1"), **PATIENT))
     settings = replace(settings, include_patient=include_patient)
@@ -263,26 +254,26 @@ def test_rows_made_while_films_are_read_are_those_made_from_the_store(
             written.append(
                 [replace(row, thumbnail=bytes(row.thumbnail), heat=bytes(row.heat)) for row in rows]
             )
-        assert reading.take()[1] == decoded
+        assert pool.take()[1] == decoded
     assert written[0] == written[1]
     assert len(written[0]) == 4 and any(row.heat for row in written[0])
 
 
 def test_what_cannot_be_read_is_tried_again_with_another_package(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     (films / "cut.png").write_bytes(png(5)[:300])
     age(films)
     run(films, tmp_path / "out", settings)
-    reading.take()
+    pool.take()
     run(films, tmp_path / "out", settings)
-    assert reading.take()[1] == []
+    assert pool.take()[1] == []
     run(films, tmp_path / "out", replace(settings, package_version="9.9"))
-    assert reading.take()[1] == ["cut.png"]
+    assert pool.take()[1] == ["cut.png"]
 
 
 def test_the_patient_is_read_when_asked_for_and_shown_to_nobody_else(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     (films / "4.dcm").write_bytes(make_dicom(bands([0, 40, 200, 255], "u1"), **PATIENT))
     out = tmp_path / "out"
@@ -290,9 +281,9 @@ def test_the_patient_is_read_when_asked_for_and_shown_to_nobody_else(
     run(films, out, settings)
     silent = (out / CSV_NAME).read_bytes()
     assert not any(b"HONG" in path.read_bytes() for path in out.iterdir())
-    reading.take()
+    pool.take()
     run(films, out, asking)
-    assert "4.dcm" in reading.take()[1]
+    assert "4.dcm" in pool.take()[1]
     assert read_list(out)["4.dcm"]["patient_name"] == "HONG^GILDONG"
     run(films, out, settings)
     assert (out / CSV_NAME).read_bytes() == silent
@@ -300,7 +291,6 @@ def test_the_patient_is_read_when_asked_for_and_shown_to_nobody_else(
         assert path.suffix == ".sqlite" or b"HONG" not in path.read_bytes()
 
 
-@pytest.mark.usefixtures("reading")
 def test_a_list_open_in_excel_gets_a_second_name_until_it_is_closed(
     films: Path,
     tmp_path: Path,
@@ -328,7 +318,7 @@ def test_a_list_open_in_excel_gets_a_second_name_until_it_is_closed(
 
 
 def test_after_midnight_yesterday_s_open_day_is_finished_first(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     yesterday, today = tmp_path / "cxr-2026-11-23", tmp_path / "cxr-2026-11-24"
 
@@ -336,21 +326,21 @@ def test_after_midnight_yesterday_s_open_day_is_finished_first(
         if path.name == "3.png":
             raise SystemExit
 
-    reading.before_each = pull_the_plug
+    pool.before_each = pull_the_plug
     with pytest.raises(SystemExit):
         run(films, yesterday, settings, is_dated=True)
-    reading.before_each = None
-    reading.take()
+    pool.before_each = None
+    pool.take()
     (finished,) = run(films, today, settings, is_dated=True, today=TUESDAY)
     assert finished.folder == yesterday and finished.day.is_complete
-    assert reading.take()[1] == ["3.png"] and not today.exists()
+    assert pool.take()[1] == ["3.png"] and not today.exists()
     (films / "4.png").write_bytes(png(4))
     (listed,) = run(films, today, settings, is_dated=True, today=TUESDAY)
     assert listed.folder == today and len(read_list(today)) == 4, "yesterday is closed"
 
 
 def test_new_films_after_an_interrupted_yesterday_are_todays(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, pool: PoolHere, settings: DaySettings
 ) -> None:
     yesterday, today = tmp_path / "cxr-2026-11-23", tmp_path / "cxr-2026-11-24"
     other = tmp_path / "other"
@@ -361,10 +351,10 @@ def test_new_films_after_an_interrupted_yesterday_are_todays(
         if path.name == "3.png":
             raise KeyboardInterrupt
 
-    reading.before_each = interrupt
+    pool.before_each = interrupt
     (cut,) = run(films, yesterday, settings, is_dated=True)
     assert not cut.day.is_complete and len(cut.day.rows) == 2
-    reading.before_each = None
+    pool.before_each = None
     (films / "4.png").write_bytes(png(4))
     (unasked,) = run(other, today, settings, is_dated=True, today=TUESDAY)
     assert unasked.folder == today, "the other folder's day is not its business"
@@ -375,29 +365,29 @@ def test_new_films_after_an_interrupted_yesterday_are_todays(
 
 
 def test_a_file_that_changes_under_the_reader_is_arriving(
-    films: Path, tmp_path: Path, reading: Reading, settings: DaySettings
+    films: Path, tmp_path: Path, settings: DaySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Noted(list[str]):
-        """Notes what is decoded, while a copier is always a little further."""
+    begun: list[str] = []
 
-        def append(self, name: str) -> None:
-            super().append(name)
-            if name == "2.png":
-                with (films / name).open("ab") as file:
-                    file.write(b"more")
+    def prepare_while_it_grows(file: FilmFile, **options: Any) -> PreparedFilm:
+        """Read a film, while a copier is always a little further."""
+        begun.append(file.path.name)
+        if file.path.name == "2.png":
+            with file.path.open("ab") as stream:
+                stream.write(b"more")
+        return prepare_film(file, **options)
 
-    reading.decoded = Noted()
+    monkeypatch.setattr("edge_infer.flow.screen.prepare_film", prepare_while_it_grows)
     (written,) = run(films, tmp_path / "out", settings)
     row = read_list(tmp_path / "out")["2.png"]
     assert (row["status"], row["reason_code"]) == ("unreadable", "arriving")
-    assert reading.decoded.count("2.png") == 3
-    reading.decoded = []
+    assert begun.count("2.png") == 3
+    monkeypatch.undo()
     run(films, tmp_path / "out", settings)
     assert read_list(tmp_path / "out")["2.png"]["status"] == "screened"
     assert written.day.is_complete
 
 
-@pytest.mark.usefixtures("reading")
 def test_the_trail_names_contents_and_decisions_but_no_file_and_nobody(
     films: Path, tmp_path: Path, settings: DaySettings
 ) -> None:
@@ -424,7 +414,6 @@ def test_the_trail_names_contents_and_decisions_but_no_file_and_nobody(
     assert added["row"] == 5 and added["status"] == "screened"
 
 
-@pytest.mark.usefixtures("reading")
 def test_a_trail_cut_in_half_goes_on_with_a_new_line(
     films: Path, tmp_path: Path, settings: DaySettings
 ) -> None:
@@ -435,7 +424,6 @@ def test_a_trail_cut_in_half_goes_on_with_a_new_line(
     assert [line["row"] for line in read_trail(out)] == [1, 1, 2, 3]
 
 
-@pytest.mark.usefixtures("reading")
 def test_what_a_killed_run_left_half_written_goes(
     films: Path, tmp_path: Path, settings: DaySettings
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator
 from dataclasses import astuple, replace
 from datetime import date
 from pathlib import Path
@@ -22,36 +22,27 @@ from edge_infer.flow.keep_day import DaySettings, KeptDay
 from edge_infer.flow.screen import PreparedFilm, open_model, prepare_film, score_films
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_file import ModelFile, load_model_file, with_card
-from edge_infer.workers.pool import Crew, start_workers
+from edge_infer.workers.pool import Crew, Pool, run_isolated, start_workers
 from edge_infer.worklist.rows import Decision, Status, WorklistRow
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 from tests.edge.made_day import TINY
 from tests.edge.made_films import PATIENT, png
 from tests.edge.made_heat import redness
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Classifier:
-    return open_model(TINY)
-
-
-def run_here(
-    work: Callable[[Path], Any], paths: Sequence[Path], *, workers: int, **_: object
-) -> Iterator[tuple[int, Any]]:
-    """Stand in for `run_isolated` in this process, last file first: starting workers takes long."""
-    assert workers > 0
-    for index in reversed(range(len(paths))):
-        try:
-            yield index, work(paths[index])
-        except ImageError as error:
-            yield index, error
+from tests.edge.pool_here import PoolHere
 
 
 def screen_day(
-    folder: Path, model: ModelFile | Classifier, *, workers: int = 1, crew: Crew | None = None
+    folder: Path,
+    model: ModelFile | Classifier,
+    *,
+    workers: int = 1,
+    crew: Crew | None = None,
+    pool: Pool = run_isolated,
 ) -> list[WorklistRow]:
     """Screen the folder into a new day and return its rows, as the command does."""
-    settings = DaySettings(model=model, card=model.card, package_version="9.8.7", workers=workers)
+    settings = DaySettings(
+        model=model, card=model.card, package_version="9.8.7", workers=workers, pool=pool
+    )
     with tempfile.TemporaryDirectory() as out, KeptDay(Path(out), settings) as day:
         day.register(find_films([folder]), today=date(2026, 11, 24))
         for _ in day.screen(day.files_due(), crew=crew):
@@ -63,9 +54,7 @@ def screen_day(
 
 
 def screen_here(folder: Path, classifier: Classifier) -> list[WorklistRow]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(screen_module, "run_isolated", run_here)
-        return screen_day(folder, classifier)
+    return screen_day(folder, classifier, pool=PoolHere(backwards=True))
 
 
 def spoiled_model(folder: Path) -> Path:
@@ -133,15 +122,12 @@ def test_workers_whose_network_gives_other_scores_screen_nothing(tmp_path: Path)
             list(score_films([tmp_path / "0.png", tmp_path / "1.png"], file, workers=workers))
 
 
-def test_a_lost_file_is_a_bug_and_never_a_shorter_list(
-    monkeypatch: pytest.MonkeyPatch, tiny: Classifier
-) -> None:
-    def lose(*_: object, **__: object) -> Iterator[tuple[int, Any]]:
+def test_a_lost_file_is_a_bug_and_never_a_shorter_list(tiny: Classifier) -> None:
+    def lose(*_: object, **__: object) -> Generator[tuple[int, Any], None, None]:
         yield 0, UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
 
-    monkeypatch.setattr(screen_module, "run_isolated", lose)
     with pytest.raises(AssertionError, match="never came back"):
-        list(score_films([Path("a"), Path("b")], tiny, workers=1))
+        list(score_films([Path("a"), Path("b")], tiny, workers=1, pool=lose))
 
 
 def test_our_own_bug_is_raised_and_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

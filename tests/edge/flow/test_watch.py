@@ -14,28 +14,15 @@ import pytest
 
 from edge_infer.errors import FileInUse, ReportError
 from edge_infer.flow.keep_day import DaySettings, WrittenDay
-from edge_infer.flow.screen import open_model
 from edge_infer.flow.watch import Clock, Watch
 from edge_infer.store.day_store import STORE_NAME
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
-from tests.edge.flow.read_here import Reading, read_here
 from tests.edge.held_files import hold_files
-from tests.edge.made_day import TINY
 from tests.edge.made_films import png
+from tests.edge.pool_here import PoolHere
 
 NOON = datetime(2026, 11, 23, 12, 0, 0)
 STEP_S = 0.25
-
-
-@pytest.fixture
-def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
-    return read_here(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def settings() -> DaySettings:
-    classifier = open_model(TINY)
-    return DaySettings(model=classifier, card=classifier.card, package_version="9.8.7", workers=1)
 
 
 @dataclass
@@ -97,8 +84,7 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, settings: DaySettings, reading: Reading) -> Place:
-    assert reading.looked_at == []
+def place(tmp_path: Path, settings: DaySettings) -> Place:
     (tmp_path / "films").mkdir()
     return Place(films=tmp_path / "films", out=tmp_path / "out", settings=settings)
 
@@ -128,7 +114,7 @@ def test_a_film_is_listed_within_five_seconds_of_arriving(place: Place) -> None:
 @pytest.mark.parametrize("is_preallocated", [False, True])
 @pytest.mark.parametrize("pause_s", [0.5, 5.0])
 def test_a_slow_copy_ends_right(
-    place: Place, reading: Reading, is_preallocated: bool, pause_s: float
+    place: Place, pool: PoolHere, is_preallocated: bool, pause_s: float
 ) -> None:
     """In chunks, its whole size from the start or not, the pauses short or long."""
     whole = make_dicom(bands([0, 40, 200, 255], "u1"))
@@ -154,7 +140,7 @@ def test_a_slow_copy_ends_right(
     assert all(row in ("arriving", "screened") for rows in seen for row in rows.values())
     assert (place.out / "worklist.csv").read_bytes() == undisturbed(place)
     if pause_s < 1:
-        assert reading.decoded[:-1].count("film.dcm") <= 1, "it is left alone while it grows"
+        assert pool.decoded[:-1].count("film.dcm") <= 1, "it is left alone while it grows"
 
 
 def test_a_change_behind_the_same_size_and_time_is_found(place: Place) -> None:
@@ -287,7 +273,7 @@ def test_yesterdays_list_open_over_midnight_gets_its_last_film(
     assert place.rows(monday) == {"1.png": "screened", "2.png": "screened"}
 
 
-def test_one_film_dropped_twice_is_screened_once(place: Place, reading: Reading) -> None:
+def test_one_film_dropped_twice_is_screened_once(place: Place, pool: PoolHere) -> None:
     script = Script(end=30)
     script.plan = {
         1.0: lambda: place.put("1.png", png(1)),
@@ -296,7 +282,7 @@ def test_one_film_dropped_twice_is_screened_once(place: Place, reading: Reading)
     }
     place.watch(script)
     assert place.rows() == dict.fromkeys(("1.png", "other name.png", "no name"), "screened")
-    assert len(reading.decoded) == 1
+    assert len(pool.decoded) == 1
 
 
 def test_a_copier_s_name_for_the_unfinished_file_leaves_no_row(place: Place) -> None:
@@ -346,7 +332,7 @@ def test_a_film_belongs_to_the_day_it_was_first_seen(place: Place, tmp_path: Pat
 
 
 def test_a_watch_begun_after_midnight_finishes_the_open_day(
-    place: Place, tmp_path: Path, reading: Reading
+    place: Place, tmp_path: Path, pool: PoolHere
 ) -> None:
     monday, tuesday = tmp_path / "cxr-2026-11-23", tmp_path / "cxr-2026-11-24"
     for number in (1, 2, 3):
@@ -356,18 +342,18 @@ def test_a_watch_begun_after_midnight_finishes_the_open_day(
         if path.name == "3.png":
             raise SystemExit
 
-    reading.before_each = pull_the_plug
+    pool.before_each = pull_the_plug
     first = Place(films=place.films, out=monday, settings=place.settings)
     with pytest.raises(SystemExit):
         first.watch(Script(end=60), is_dated=True)
-    reading.before_each = None
-    reading.take()
+    pool.before_each = None
+    pool.take()
     place.put("4.png", png(4))
     second = Place(films=place.films, out=tuesday, settings=place.settings)
     second.watch(Script(end=60, start=NOON + timedelta(days=1)), is_dated=True)
     assert place.rows(monday) == dict.fromkeys(("1.png", "2.png", "3.png"), "screened")
     assert place.rows(tuesday) == {"4.png": "screened"}
-    assert reading.take()[1] == ["3.png", "4.png"]
+    assert pool.take()[1] == ["3.png", "4.png"]
 
 
 def test_lists_are_written_at_most_every_two_seconds(

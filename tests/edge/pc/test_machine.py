@@ -11,6 +11,7 @@ import pytest
 
 from edge_infer.commands.infer import main
 from edge_infer.pc.machine import default_workers, physical_cores, processor_name, read_memory
+from edge_infer.workers.pool import run_isolated
 from tests.edge.made_day import TINY
 from tests.edge.made_films import png
 
@@ -56,16 +57,13 @@ def test_one_worker_per_physical_core_is_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read back where the number arrives: at the function that starts the processes."""
-    from edge_infer.flow import screen as screen_module
-
     started: list[int] = []
-    run_isolated = screen_module.run_isolated
 
     def count(*arguments: object, workers: int, **options: object) -> object:
         started.append(workers)
         return run_isolated(*arguments, workers=workers, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(screen_module, "run_isolated", count)
+    monkeypatch.setattr("edge_infer.workers.pool.run_isolated", count)
     (tmp_path / "films").mkdir()
     for number in range(default_workers() + 1):  # fewer films than that need fewer workers
         (tmp_path / "films" / f"{number}.png").write_bytes(png(1))

@@ -1,0 +1,59 @@
+"""How every command ends: errors of ours become one sentence and an exit code, here only.
+
+0 done, whatever was found; 1 a bug; 2 the command line; 3 cannot start; 4 finished with gaps, or
+rejected; 5 nothing to work on; 6 cannot write; 130 interrupted. Which error has which code stands
+with the errors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import typer
+
+from edge_infer.commands.terminal import print_any_name, printable
+from edge_infer.errors import CxrError
+
+CANNOT_START: Final = 3
+INTERRUPTED: Final = 130
+
+
+def run_command(
+    name: str,
+    app: typer.Typer,
+    arguments: Sequence[str] | None = None,
+    *,
+    extra_modules: Collection[str] = (),
+) -> None:
+    """Run a command and exit; `extra_modules` are those that only the extra `train` installs."""
+    print_any_name()
+    try:
+        app(args=arguments)
+    except CxrError as error:
+        _say(name, str(error))
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name not in extra_modules:
+            raise
+        _say(name, f'{error.name} is missing: pip install "cxr-edge[train]"')
+        sys.exit(CANNOT_START)
+
+
+@contextmanager
+def exit_when_interrupted(sentence: str) -> Iterator[None]:
+    """End with 130 and a sentence wherever Control-C comes; older Typers would end with 1."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\n{sentence}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _say(name: str, sentence: str) -> None:
+    # Under torchrun every process finds the same fault: one of them says it.
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo(f"{name}: {printable(sentence)}", err=True)
