@@ -39,6 +39,7 @@ LIBRARIES: Final = (
     "pydicom",
     "imagecodecs",
     "pillow",
+    "simplejpeg",
     "typer",
 )
 FLAGS: Final = ("SSE4.2", "AVX", "AVX2", "AVX512F", "AVX512VNNI", "AVXVNNI")

@@ -21,6 +21,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.errors import ReasonCode, UnreadableImage
+
 _START = b"\xff\x4f\xff\x51"
 """SOC and SIZ, which follow each other."""
 _COD, _QCD, _SOT, _EOC = 0xFF52, 0xFF5C, 0xFF90, 0xFFD9
@@ -30,6 +32,9 @@ _NOISE_BITS = 2.3
 """What noise of one step takes a pixel: log2(sqrt(2 pi e)) = 2.05, and the coder's own share."""
 _DEPTH_AT = 42
 """Where a grey codestream states its depth (SIZ)."""
+_SMALLEST_PART = 14
+"""Bytes of a tile-part that holds nothing: SOT and SOD."""
+_MOST_TILES = 65535
 _PARTS = 128
 _TAPS = {
     True: ((-7, 105, 35, -5), (-8, 89, 54, -7), (-8, 81, 63, -8), (-8, 77, 67, -8)),
@@ -86,8 +91,6 @@ def decode_reduced(data: bytes, factor: int) -> tuple[NDArray[np.uint8 | np.uint
         coding = _read_coding(data)
         reduction = min(coding.levels, factor.bit_length() - 1, _MOST_REDUCTION)
         if header.samples != 1 or not 2 <= header.bits <= 16 or not reduction:
-            return None
-        if not _is_complete(data):
             return None
         grey = _decode_most_planes(data, header, coding, reduction)
         grey = _decode(io.BytesIO(data), header, reduction) if grey is None else grey
@@ -248,20 +251,69 @@ def _read_coding(data: bytes) -> _Coding:
     )
 
 
-def _is_complete(data: bytes) -> bool:
-    """Tell whether every tile is there and the last part is followed by the end mark (A.4.2).
+def complete_jpeg_2000(data: bytes) -> bytes:
+    """Return the codestream alone, ended where its last tile-part ends (A.4.2).
 
-    Pillow leaves a missing tile black.
+    OpenJPEG leaves a missing tile black, and refuses what some writers put between the last
+    tile-part and the end mark. A missing end mark is put there. Raises UnreadableImage: TRUNCATED
+    where a tile, or a part of one, is not there; DAMAGED where the parts do not follow each other.
     """
-    right, bottom, _, _, width, height, left, top = struct.unpack_from(">IIIIIIII", data, 8)
-    due = int(-(-(right - left) // width) * -(-(bottom - top) // height))
-    at, tiles = 2, set[int]()
-    while (marker := struct.unpack_from(">H", data, at)[0]) != _EOC:
-        length = int(struct.unpack_from(">H", data, at + 2)[0]) + 2
+    try:
+        start = data.index(_START)
+        end = _find_end(data, start)
+    except (struct.error, IndexError) as error:
+        raise _truncated() from error
+    except (ValueError, ZeroDivisionError) as error:
+        raise _damaged() from error
+    return data[start:end] + _EOC.to_bytes(2, "big")
+
+
+def _find_end(data: bytes, start: int) -> int:
+    """Return where the last tile-part ends; raises IndexError where there is less than is due."""
+    due = _count_tiles(data, start)
+    at, end = start + 2, 0
+    found, stated = dict[int, int](), dict[int, int]()  # tile-parts by tile
+    while at + 2 <= len(data) and (marker := struct.unpack_from(">H", data, at)[0]) != _EOC:
         if marker == _SOT:
-            tile, length = struct.unpack_from(">HI", data, at + 4)
-            tiles.add(tile)
+            tile, length, part, count = struct.unpack_from(">HIBB", data, at + 4)
+            found[tile] = found.get(tile, 0) + 1
+            stated[tile] = max(stated.get(tile, 1), count, part + 1)
             if length == 0:  # up to the end mark
-                return len(tiles) == due and data.rfind(b"\xff\xd9", at) > 0
-        at += max(length, 2)
-    return len(tiles) == due
+                end = data.rfind(_EOC.to_bytes(2, "big"), at)
+                break
+            if tile >= due or length < _SMALLEST_PART:
+                raise ValueError("a tile-part that cannot be")
+            at = end = at + length
+        elif end and (marker >> 8 == 0 or marker == 0xFFFF):  # padding
+            at += 1
+        elif marker >> 8 == 0xFF:
+            at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+        else:
+            raise ValueError("something other than a tile-part where one is due")
+    if not 0 < end <= len(data) or len(found) < due or found != stated:
+        raise IndexError("a tile, or its end, is missing")
+    return end
+
+
+def _count_tiles(data: bytes, start: int) -> int:
+    right, bottom, _, _, width, height, left, top = struct.unpack_from(">IIIIIIII", data, start + 8)
+    due = int(-(-(right - left) // width) * -(-(bottom - top) // height))
+    if not 0 < due <= _MOST_TILES:
+        raise ValueError("an impossible number of tiles")
+    return due
+
+
+def _truncated() -> UnreadableImage:
+    return UnreadableImage(
+        "The picture is cut off: its JPEG 2000 data end before the picture does; "
+        "copy it again or export it again from its source.",
+        ReasonCode.TRUNCATED,
+    )
+
+
+def _damaged() -> UnreadableImage:
+    return UnreadableImage(
+        "The picture is damaged: its JPEG 2000 data cannot be decoded without gaps; "
+        "copy it again or export it again from its source.",
+        ReasonCode.DAMAGED,
+    )

@@ -194,7 +194,6 @@ def _read_codestream(
         )
     decoded, scale = decode_codestream(
         data,
-        encoding,
         stream,
         is_rgb=pixel_format.photometric == "RGB",
         factor=shrink_factor(shape, size),

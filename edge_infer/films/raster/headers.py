@@ -11,14 +11,11 @@ import zlib
 from dataclasses import dataclass
 
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.films.codecs.jpeg import Jpeg, read_jpeg
 from edge_infer.films.raster.tiff_directory import TiffDirectory, read_tiff_directories
 from edge_infer.films.sniff import FileKind
 
 _AGAIN = "copy it again or export it again from its source"
-_JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7}
-_JPEG_FRAMES_DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
-"""Baseline, extended, progressive, and both arithmetic ones; lossless and JPEG-LS are not."""
-_JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +24,8 @@ class RasterHeader:
 
     width: int
     height: int
-    samples: int = 0
-    """Of a JPEG: 1 grey, 3 or 4 colour; 0 where nobody asks."""
+    jpeg: Jpeg | None = None
+    """Of a JPEG: read as far as its data."""
     has_alpha: bool = False
     """The file holds transparency that hides what is under it."""
     white_is_zero: bool = False
@@ -110,35 +107,13 @@ def _uint32(data: bytes, at: int) -> int:
 
 
 def _read_jpeg(data: bytes) -> RasterHeader:
-    at = 2
-    header: RasterHeader | None = None
-    while True:
-        while data[at] == 0xFF and data[at + 1] == 0xFF:
-            at += 1
-        marker = data[at + 1]
-        if data[at] != 0xFF or marker == 0xD9:
-            raise damaged()
-        at += 2
-        if marker in _JPEG_ALONE:
-            continue
-        if marker == 0xDA:
-            break
-        if marker in _JPEG_FRAMES:
-            header = _read_jpeg_frame(data, at, marker)
-        at += int(struct.unpack_from(">H", data, at)[0])
-    if header is None:
-        raise damaged()
-    # FF is followed by 00 or a restart marker inside the data, so this is the end of the picture.
-    if data.rfind(b"\xff\xd9", at) < 0:
-        raise truncated()
-    return header
-
-
-def _read_jpeg_frame(data: bytes, at: int, marker: int) -> RasterHeader:
-    precision, height, width, samples = struct.unpack_from(">BHHB", data, at + 2)
-    if marker not in _JPEG_FRAMES_DECODED or precision != 8:
-        raise _no_decoder(f"a lossless or {precision} bit JPEG")
-    return RasterHeader(width=width, height=height, samples=samples)
+    try:
+        jpeg = read_jpeg(data)
+    except ValueError as error:
+        raise damaged() from error
+    if jpeg.bits != 8 or not jpeg.is_dct:
+        raise _no_decoder(f"a lossless or {jpeg.bits} bit JPEG")
+    return RasterHeader(width=jpeg.columns, height=jpeg.rows, jpeg=jpeg)
 
 
 def _read_bmp(data: bytes) -> RasterHeader:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from edge_infer.area_mean import area_sums, round_means
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
-from edge_infer.films.codecs.opencv import decode_with_opencv, jpeg_scale, scaled_jpeg_mode
+from edge_infer.films.codecs.jpeg import decode_jpeg, jpeg_scale
+from edge_infer.films.codecs.opencv import decode_with_opencv
 from edge_infer.films.file import FilmFile
 from edge_infer.films.radiograph import Radiograph
-from edge_infer.films.raster.headers import RasterHeader, damaged, read_raster_header, truncated
+from edge_infer.films.raster.headers import RasterHeader, damaged, read_raster_header
+from edge_infer.films.raster.orientation import turn
 from edge_infer.films.shrink import scaled_shape, shrink_factor
 from edge_infer.films.sniff import FileKind
 from edge_infer.films.study import InputType, StudyInfo
@@ -28,9 +30,6 @@ _COLOUR_SAMPLE_SIDE, _BLANK_SAMPLE_SIDE = 1024, 256
 """Colour and blankness are judged on a grid of about this many rows and columns."""
 _COLOUR_TOLERANCE = 8 / 255
 """JPEG rounds a grey picture's channels apart by 2 or 3 of 255; a tint or a photograph by tens."""
-_GREY_OF_MISSING_DATA = 128
-_MISSING_BLOCK = 8
-"""libjpeg decodes, and leaves out, blocks of this many rows and columns."""
 _COLOUR_SHARE = 99.0
 """Percent of the pixels that must be grey: a small coloured label does not make a film a photo."""
 
@@ -53,7 +52,7 @@ def read_raster(
         header = read_raster_header(data, kind)
         _check_size(header)
         factor = shrink_factor((header.height, header.width), size)
-        decoded, scale = _decode(data, kind, header, factor)
+        decoded, scale = _decode(data, header, factor)
         if decoded.ndim == 3:
             _check_colour(decoded[..., :3])
         _check_not_blank(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
@@ -90,30 +89,31 @@ def _check_size(header: RasterHeader) -> None:
         )
 
 
-def _decode(
-    data: bytes, kind: FileKind, header: RasterHeader, factor: int
-) -> tuple[NDArray[Any], int]:
-    """Return the picture and by how much the decoder has reduced its sides."""
+def _decode(data: bytes, header: RasterHeader, factor: int) -> tuple[NDArray[Any], int]:
+    """Return the picture, red first, and by how much the decoder has reduced its sides."""
     import cv2
 
-    scale = 1
-    if kind is FileKind.JPEG:
+    if header.jpeg is not None:
         scale = jpeg_scale(factor)
-    if scale > 1:
-        mode = scaled_jpeg_mode(scale, is_grey=header.samples == 1)
-    elif header.has_alpha:
-        # UNCHANGED alone keeps transparency, but it ignores EXIF orientation.
-        mode = cv2.IMREAD_UNCHANGED
-    else:
-        mode = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
-    decoded = decode_with_opencv(data, mode)
-    if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
+        decoded = turn(decode_jpeg(header.jpeg, scale=scale), header.jpeg.orientation)
+        return _to_rgb(decoded) if decoded.ndim == 3 and decoded.shape[2] == 4 else decoded, scale
+    # UNCHANGED alone keeps transparency, but it ignores EXIF orientation.
+    plain = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    picture = decode_with_opencv(data, cv2.IMREAD_UNCHANGED if header.has_alpha else plain)
+    if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise damaged()
-    if sorted(decoded.shape[:2]) != sorted(scaled_shape((header.height, header.width), scale)):
+    if sorted(picture.shape[:2]) != sorted((header.height, header.width)):
         raise damaged()
-    if kind is FileKind.JPEG and _ends_early(data, decoded, mode, scale):
-        raise truncated()
-    return decoded, scale
+    if picture.ndim == 3:
+        code = cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+        picture = np.asarray(cv2.cvtColor(picture, code))
+    return picture, 1
+
+
+def _to_rgb(inverted_cmyk: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the colours of Adobe's CMYK, in which 255 is no ink."""
+    inks, black = inverted_cmyk[..., :3].astype(np.uint16), inverted_cmyk[..., 3:]
+    return np.asarray(black - ((255 - inks) * black >> 8), dtype=np.uint8)
 
 
 def _turn(header: RasterHeader, decoded: NDArray[Any], scale: int) -> tuple[int, int]:
@@ -124,26 +124,6 @@ def _turn(header: RasterHeader, decoded: NDArray[Any], scale: int) -> tuple[int,
     """
     shape = header.height, header.width
     return shape if decoded.shape[:2] == scaled_shape(shape, scale) else shape[::-1]
-
-
-def _ends_early(data: bytes, decoded: NDArray[Any], mode: int, scale: int) -> bool:
-    """Tell a JPEG whose data runs out before its last row, though its end marker is there.
-
-    libjpeg paints what is missing in one middle grey and warns on stderr only. Where a corner is
-    that grey, more data is slipped in before the end marker: a complete picture does not change.
-    """
-    side = _MISSING_BLOCK // scale
-    edges = slice(side), slice(-side, None)
-    corners = [decoded[rows, columns] for rows in edges for columns in edges]
-    if not any(_is_missing_data(corner) for corner in corners):
-        return False
-    end = data.rindex(b"\xff\xd9")
-    again = decode_with_opencv(data[:end] + b"\x5a" * 64 + data[end:], mode)
-    return again is None or not np.array_equal(again, decoded)
-
-
-def _is_missing_data(block: NDArray[Any]) -> bool:
-    return bool(np.all(np.abs(block.astype(np.int32) - _GREY_OF_MISSING_DATA) <= 1))
 
 
 def _to_grey(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint16]:
@@ -177,7 +157,7 @@ def _merge_channels(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.u
         return decoded
     import cv2
 
-    grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_BGR2GRAY)
+    grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_RGB2GRAY)
     if header.has_alpha and decoded.shape[2] == 4:
         alpha, white = decoded[..., 3], _white(decoded)
         grey = ((grey.astype(np.uint32) * alpha + white // 2) // white).astype(grey.dtype)
