@@ -103,10 +103,10 @@ def choose_referral_weights(
     tried = tuple(_try(weights, val, folds) for weights in weight_grid(with_head=_has_head(val)))
     allowed = [one for one in tried if one.against_other >= least_against_other]
     if not allowed:
-        best = max(tried, key=lambda one: one.against_other)
+        nearest = max(tried, key=lambda one: one.against_other)
         raise DataError(
             f"No weights tell TB from other disease at AUROC {least_against_other}: the best are "
-            f"{best.weights} with {best.against_other:.3f}."
+            f"{nearest.weights} with {nearest.against_other:.3f}."
         )
     best = max(one.worst for one in allowed)
     close = [one for one in allowed if one.worst >= best - INDISTINCT]
@@ -134,7 +134,7 @@ def describe_choice(choice: Choice, folds: Sequence[str]) -> Iterator[str]:
 
 
 def _has_head(films: JudgedFilms) -> bool:
-    return films.logits.shape[1] > len(CLASSES)
+    return bool(films.logits.shape[1] > len(CLASSES))
 
 
 def _try(weights: Weights, val: JudgedFilms, folds: Sequence[JudgedFilms]) -> Tried:
