@@ -161,7 +161,7 @@ def time_report(line: Line, rows: Sequence[Any], count: int) -> float | str:
     from edge_infer.worklist.rows import ScreenedDay, in_order
 
     known: dict[str, Any] = {
-        "due": count,
+        "n_files": count,
         "ignored": 0,
         "unreadable_folders": (),
         "card": line.classifier.card,

@@ -86,7 +86,7 @@ def main() -> None:
     both = [screen_one(image, classifier, full_decode=options.full_decode) for image in found.films]
     day = ScreenedDay(
         rows=in_order(row for row, _ in both),
-        due=len(found.films),
+        n_files=len(found.films),
         ignored=found.ignored,
         unreadable_folders=found.unreadable_folders,
         card=classifier.card,

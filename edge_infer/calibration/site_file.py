@@ -12,7 +12,7 @@ from edge_infer.calibration.thresholds import Calibration
 from edge_infer.errors import ReportError
 from edge_infer.model.card_json import to_plain
 from edge_infer.pc.whole_files import write_together
-from edge_infer.worklist.site import KIND, SCHEMA, Site, count_scores, identify
+from edge_infer.worklist.site import KIND, SCHEMA, Site, count_in_bins, make_site_id
 
 
 def make_site(
@@ -43,11 +43,11 @@ def make_site(
         referred=row.expected.referred,
         worklists=listed.worklists,
         labels_sha256=labels_sha256,
-        tb_score=count_scores(
+        tb_score=count_in_bins(
             film.tb_tenths for film in listed.films if film.tb_tenths is not None
         ),
     )
-    return replace(site, site_id=identify(site))
+    return replace(site, site_id=make_site_id(site))
 
 
 def to_text(site: Site) -> str:

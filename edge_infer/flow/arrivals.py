@@ -17,7 +17,7 @@ from edge_infer.films.look import Look
 from edge_infer.store.outcome import ScoredFilm
 
 SETTLE_S: Final = 1.5
-PATIENCE_S: Final = 60.0
+ARRIVING_S: Final = 60.0
 _HASH_AGAIN_S: Final = (10.0, 60.0, 600.0)
 _OPEN_AGAIN_S: Final = 30.0
 """A file that another program holds for longer than a minute."""
@@ -55,7 +55,7 @@ class Arrivals:
         elif sighting.state != state:
             sighting.state, sighting.since, sighting.next_look = state, now, now + SETTLE_S
 
-    def is_due(self, place: bytes, now: float) -> bool:
+    def needs_look(self, place: bytes, now: float) -> bool:
         sighting = self._sightings.get(place)
         return sighting is not None and now >= sighting.next_look
 
@@ -63,7 +63,7 @@ class Arrivals:
         """Tell whether what was found may only mean that the file is not whole yet."""
         sighting = self._sightings[look.place]
         is_same = sighting.state == (look.size, look.mtime_ns)
-        if is_same and now - sighting.since >= PATIENCE_S:
+        if is_same and now - sighting.since >= ARRIVING_S:
             return False
         if look.size is None:
             return sighting.is_arriving  # it is out of sight; what was found stands
@@ -89,7 +89,7 @@ class Arrivals:
             return True  # it changed under our hands; the look that `see` plans is still to come
         age = now - sighting.since
         if look.arriving is not None:
-            wait = max(0.5, min(max(2.0, age / 2), PATIENCE_S - age))
+            wait = max(0.5, min(max(2.0, age / 2), ARRIVING_S - age))
         elif look.sha256 is None:
             wait = _OPEN_AGAIN_S
         else:

@@ -118,13 +118,13 @@ class KeptDay:
     def files(self) -> list[StoredFile]:
         return self._store.files()
 
-    def files_due(self, present: Iterable[bytes] = ()) -> list[FoundFilm]:
+    def files_to_look_at(self, present: Iterable[bytes] = ()) -> list[FoundFilm]:
         """Return the files of the day to look at: new, changed, cut off, or not yet sure.
 
         `present` are places where the inputs have something, be it a link to nowhere.
         """
         final, here = self._final(), set(present)
-        return [file.found for file in self.files() if _is_due(file, final, here)]
+        return [file.found for file in self.files() if _needs_look(file, final, here)]
 
     def screen(
         self,
@@ -184,11 +184,11 @@ class KeptDay:
         outcome a row too.
         """
         self.record()
-        rows, due = self._make_rows(with_waiting=with_waiting)
+        rows, n_files = self._make_rows(with_waiting=with_waiting)
         site = self._settings.site
         day = ScreenedDay(
             rows=in_order(row for _, row in rows),
-            due=due,
+            n_files=n_files,
             ignored=found.ignored if found else 0,
             unreadable_folders=found.unreadable_folders if found else (),
             card=self._settings.card,
@@ -249,7 +249,7 @@ class KeptDay:
         )
 
 
-def _is_due(file: StoredFile, final: frozenset[str], present: set[bytes]) -> bool:
+def _needs_look(file: StoredFile, final: frozenset[str], present: set[bytes]) -> bool:
     if file.sha256 not in final or file.reason_code is ReasonCode.ARRIVING:
         return True
     try:

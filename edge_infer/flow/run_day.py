@@ -70,9 +70,9 @@ def _run(
     if new.films:
         day.register(new, today=today)
     try:
-        due = day.files_due({film.place for film in new.films})
-        progress.expect(len(due))
-        for _ in day.screen(due, crew=crew):
+        waiting = day.files_to_look_at({film.place for film in new.films})
+        progress.expect(len(waiting))
+        for _ in day.screen(waiting, crew=crew):
             progress.advance()
     except KeyboardInterrupt:
         if not day.has_rows():

@@ -108,9 +108,13 @@ class Watch:
     def step(self) -> None:
         """Look through the inputs once, screen what has arrived, and write what changed."""
         self._poll()
-        for folder in list(dict.fromkeys(self._folder_of[place] for place in self._due())):
+        for folder in list(dict.fromkeys(self._folder_of[place] for place in self._to_look_at())):
             day = self._open(folder)
-            files = [self._seen[place] for place in self._due() if self._folder_of[place] == folder]
+            files = [
+                self._seen[place]
+                for place in self._to_look_at()
+                if self._folder_of[place] == folder
+            ]
             looks = day.kept.screen(files, mark=self._mark, crew=self._take_crew())
             with closing(looks):
                 for look in looks:
@@ -140,18 +144,18 @@ class Watch:
         self._open(self._first_folder)
 
     def _open(self, folder: Path) -> WatchedDay:
-        """Return the open day in `folder`; at its opening, all that its last run left is due."""
+        """Return the open day in `folder`; opened, all that its last run left is looked at."""
         if folder in self._days:
             return self._days[folder]
         day = self._days[folder] = WatchedDay(
             KeptDay(folder, self._settings), monotonic=self._clock.monotonic
         )
-        due = {file.place for file in day.kept.files_due()}
+        waiting = {file.place for file in day.kept.files_to_look_at()}
         for file in day.kept.files():
             place = file.found.place
             day.places.add(place)
             self._folder_of[place] = folder
-            if place not in due:
+            if place not in waiting:
                 self._trust(place, (file.size, file.mtime_ns), file.sha256)
             else:
                 self._seen[place] = file.found
@@ -204,9 +208,9 @@ class Watch:
                 day.is_stale = True
                 del self._folder_of[place]
 
-    def _due(self) -> list[bytes]:
+    def _to_look_at(self) -> list[bytes]:
         now = self._clock.monotonic()
-        return [place for place in self._seen if self._arrivals.is_due(place, now)]
+        return [place for place in self._seen if self._arrivals.needs_look(place, now)]
 
     def _mark(self, look: Look[ScoredFilm]) -> Look[ScoredFilm]:
         if self._arrivals.is_arriving(look, self._clock.monotonic()):

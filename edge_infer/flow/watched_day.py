@@ -43,7 +43,7 @@ class WatchedDay:
         return f"{CSV_NAME} is open in another program, the list is in {self.written.csv.name}"
 
     def follow(self, found: FoundFilms | None) -> None:
-        """Write the lists where they are due; while another program has one open, try later."""
+        """Write the lists where they are stale; while another program has one open, try later."""
         if self._monotonic() < self._next_write:
             return
         if self._has_second_csv:

@@ -96,7 +96,7 @@ def _tile(decision: Decision | None, lines: int, films: int, words: PageWords) -
 def _warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
     if not day.is_complete:
         left = words.left_over.format(
-            left=f"{day.due - len(day.rows):,}", files=words.file.count(day.due)
+            left=f"{day.n_files - len(day.rows):,}", files=words.file.count(day.n_files)
         )
         yield _WARNING.format(f"<strong>{words.incomplete}</strong> {left}")
     if day.unreadable_folders:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.model.model_card import ModelCard
-from edge_infer.worklist.site import Site, count_scores
+from edge_infer.worklist.site import Site, count_in_bins
 
 FEWEST_FILMS: Final = 50
 """With fewer films today nothing is said."""
@@ -71,7 +71,7 @@ def describe_drift(tenths: Iterable[int], card: ModelCard, site: Site | None) ->
 
     Deterministic. None with fewer than 50 scores, or 100 to compare with.
     """
-    return compare(np.array(count_scores(tenths), dtype=np.int64), *_reference(card, site))
+    return compare(np.array(count_in_bins(tenths), dtype=np.int64), *_reference(card, site))
 
 
 def compare(today: NDArray[np.int64], reference: NDArray[np.int64], name: str) -> Drift | None:

@@ -78,7 +78,7 @@ def to_json(day: ScreenedDay) -> str:
         "drift": _describe_drift(day),
         "complete": day.is_complete,
         "counts": {
-            "files": day.due,
+            "files": day.n_files,
             "rows": len(day.rows),
             **counts,
             "reasons": {str(code): n for code, n in count_reasons(day.rows).items()},

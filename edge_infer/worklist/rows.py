@@ -91,8 +91,8 @@ class ScreenedDay:
 
     rows: tuple[WorklistRow, ...]
     """In worklist order; a row's rank is its position, from 1."""
-    due: int
-    """Files that are due a row; more than there are rows only after an interruption."""
+    n_files: int
+    """Files that get a row; more than there are rows only after an interruption."""
     ignored: int
     unreadable_folders: tuple[str, ...]
     card: ModelCard
@@ -114,7 +114,7 @@ class ScreenedDay:
     @property
     def is_complete(self) -> bool:
         """Whether every file that was found has its row."""
-        return len(self.rows) == self.due
+        return len(self.rows) == self.n_files
 
     @cached_property
     def drift(self) -> Drift | None:

@@ -70,7 +70,7 @@ class Site:
         return replace(card, operating_points=replace(card.operating_points, refer_tb=point))
 
 
-def count_scores(tenths: Iterable[int]) -> tuple[int, ...]:
+def count_in_bins(tenths: Iterable[int]) -> tuple[int, ...]:
     """Count scores in tenths of a point over the card's 200 bins; 100.0 belongs to the last."""
     counts = [0] * HISTOGRAM_BINS
     for score in tenths:
@@ -78,7 +78,7 @@ def count_scores(tenths: Iterable[int]) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def identify(site: Site) -> str:
+def make_site_id(site: Site) -> str:
     """Return the id that fits everything else in a site file."""
     text = json.dumps(to_plain(replace(site, site_id="")), sort_keys=True, allow_nan=False)
     return f"site-{hashlib.sha256(text.encode('ascii')).hexdigest()[:12]}"
@@ -117,7 +117,7 @@ def _parse(path: Path) -> Site:
         and 0 <= site.threshold <= 100
         and abs(site.threshold * 10 - round(site.threshold * 10)) < 1e-6
     )
-    if not is_possible or site.site_id != identify(site):
+    if not is_possible or site.site_id != make_site_id(site):
         raise _damaged(path)
     return site
 

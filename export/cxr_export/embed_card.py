@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cxr_export.errors import ParityError
 from cxr_export.val_figures import (
-    Labelled,
-    count_scores,
+    ValFilms,
     fit_operating_points,
     fit_uncertain_band,
+    make_histograms,
     measure_val,
 )
 from cxr_train.data.manifest import MIN_AGE_YEARS, fingerprint, read_data, select
@@ -49,7 +49,7 @@ Runtime, other versions may differ by a quantization step here and there."""
 
 def make_card(
     run: LoadedRun,
-    val: Labelled,
+    val: ValFilms,
     quantization: Quantization,
     *,
     train_sources: Iterable[str],
@@ -75,7 +75,7 @@ def make_card(
         ),
         temperature=rule.temperature,
         operating_points=points,
-        histograms=tuple(count_scores(val, rule)),
+        histograms=tuple(make_histograms(val, rule)),
         metrics=tuple(measure_val(val, rule, points.refer_tb.tenths)),
         data_fingerprint=str(run.facts.get("fingerprint", "")),
         data_statement=_describe_data(run, val, train_sources),
@@ -115,7 +115,7 @@ def model_digest(model: Path) -> str:
     return hash_without_card(model.read_bytes())
 
 
-def _describe_data(run: LoadedRun, val: Labelled, train_sources: Iterable[str]) -> str:
+def _describe_data(run: LoadedRun, val: ValFilms, train_sources: Iterable[str]) -> str:
     trained_on = {*train_sources, *_extra_sources(run)}
     return (
         f"Trained on {run.facts.get('train_images', 'an unrecorded number of')} films from "

@@ -19,7 +19,7 @@ from cxr_export.gate_table import measure_speed, print_card, print_change, print
 from cxr_export.parity import Gate, check_fp32, check_runner
 from cxr_export.quantize import prepare_for_quantization, run_logits
 from cxr_export.to_onnx import export_onnx
-from cxr_export.val_figures import Labelled, check_thresholds_possible
+from cxr_export.val_figures import ValFilms, check_thresholds_possible
 from cxr_train.data.dataset import LoadedImages, load_images
 from cxr_train.data.manifest import Example, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
@@ -28,13 +28,14 @@ from cxr_train.figures.referral import referral_of
 from cxr_train.fit.checkpoint import LoadedRun, load_run
 from cxr_train.fit.loop import predict
 from cxr_train.fit.network import CamNetwork
+from cxr_train.result_files import require_writable, write_bytes
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import CLASSES, ModelCard, Quantization, Referral
 from edge_infer.model.self_test import self_test_inputs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Films:
+class ExportFilms:
     """What the export measures on."""
 
     all: tuple[Example, ...]
@@ -101,11 +102,11 @@ def export_run(
             raise _reject(bare, out, error) from error
         _release(best.model, out)
         if fp32_too:
-            _write(fp32.read_bytes(), out.with_name(f"{out.stem}.fp32.onnx"))
+            write_bytes(fp32.read_bytes(), out.with_name(f"{out.stem}.fp32.onnx"))
     print_card(card, out)
 
 
-def _load_films(run: LoadedRun, data: Path | None, cache: Path | None) -> Films:
+def _load_films(run: LoadedRun, data: Path | None, cache: Path | None) -> ExportFilms:
     source = data or run.data
     if source is None or not source.exists():
         raise DataError(
@@ -117,7 +118,7 @@ def _load_films(run: LoadedRun, data: Path | None, cache: Path | None) -> Films:
     val = _load(select(examples, "val"), run, cache)
     check_thresholds_possible(val.examples)
     calibration = _load(choose_calibration(examples), run, cache)
-    return Films(all=examples, val=val, calibration=calibration)
+    return ExportFilms(all=examples, val=val, calibration=calibration)
 
 
 def _load(examples: Sequence[Example], run: LoadedRun, cache: Path | None) -> LoadedImages:
@@ -137,7 +138,7 @@ def _torch_logits(run: LoadedRun, val: LoadedImages) -> NDArray[np.float32]:
 def _describe(
     run: LoadedRun,
     best: Candidate,
-    films: Films,
+    films: ExportFilms,
     *,
     name: str,
     version: str,
@@ -159,7 +160,7 @@ def _describe(
     )
     return make_card(
         run,
-        Labelled(examples=films.val.examples, logits=best.logits),
+        ValFilms(examples=films.val.examples, logits=best.logits),
         quantization,
         train_sources={example.source for example in select(films.all, "train")},
         name=name,
@@ -195,12 +196,12 @@ def _require_passed(gates: Sequence[Gate]) -> None:
 def _reject(bare: bytes, out: Path, error: ParityError) -> ParityError:
     """Write the model without a card, which `cxr-infer` refuses whatever it is renamed to."""
     rejected = _rejected(out)
-    _write(bare, rejected)
+    write_bytes(bare, rejected)
     return ParityError(f"{error} It was written as {rejected}.")
 
 
 def _release(model: Path, out: Path) -> None:
-    _write(model.read_bytes(), out)
+    write_bytes(model.read_bytes(), out)
     _rejected(out).unlink(missing_ok=True)  # of an earlier try at the same file
 
 
@@ -209,23 +210,9 @@ def _rejected(out: Path) -> Path:
 
 
 def _check_writable(out: Path) -> None:
-    try:
-        probe = out.with_name(out.name + ".part")
-        probe.touch()
-        probe.unlink()
-        if out.is_dir():
-            raise IsADirectoryError(0, "it is a folder")
-    except OSError as error:
-        raise ReportError(f"{out} cannot be written: {error.strerror}.") from error
-
-
-def _write(data: bytes, path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise ReportError(f"{path} cannot be written: {error.strerror}.") from error
+    require_writable(out.parent)
+    if out.is_dir():
+        raise ReportError(f"{out} cannot be written: it is a folder.")
 
 
 def _say(text: str) -> None:

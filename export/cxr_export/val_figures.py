@@ -39,7 +39,7 @@ _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
+class ValFilms:
     """Validation films with what the INT8 model says of them."""
 
     examples: tuple[Example, ...]
@@ -60,13 +60,13 @@ class Labelled:
         """[N] patients."""
         return [example.group for example in self.examples]
 
-    def only(self, chosen: NDArray[np.bool_]) -> Labelled:
+    def only(self, chosen: NDArray[np.bool_]) -> ValFilms:
         """Return the chosen films."""
         kept = tuple(e for e, keep in zip(self.examples, chosen, strict=True) if keep)
-        return Labelled(examples=kept, logits=self.logits[chosen])
+        return ValFilms(examples=kept, logits=self.logits[chosen])
 
 
-def measure_val(val: Labelled, rule: ScoreRule, tb_threshold: int) -> Iterator[Metric]:
+def measure_val(val: ValFilms, rule: ScoreRule, tb_threshold: int) -> Iterator[Metric]:
     """Measure every figure with its 95 % interval per input type."""
     scored = Scored(logits=val.logits, rule=rule, tb_threshold=tb_threshold)
     for films in by_input_type("val", val.examples, (scored,)):
@@ -81,7 +81,7 @@ def check_thresholds_possible(examples: Sequence[Example]) -> None:
 
 
 def fit_operating_points(
-    val: Labelled, rule: ScoreRule, *, target_sensitivity: float = TARGET_SENSITIVITY
+    val: ValFilms, rule: ScoreRule, *, target_sensitivity: float = TARGET_SENSITIVITY
 ) -> OperatingPoints:
     """Choose both thresholds on the printed scores of films of adult sources."""
     adults = val.only(is_adult([example.source for example in val.examples]))
@@ -104,7 +104,7 @@ def fit_operating_points(
     )
 
 
-def fit_uncertain_band(val: Labelled, temperature: float) -> UncertainBand | None:
+def fit_uncertain_band(val: ValFilms, temperature: float) -> UncertainBand | None:
     """Choose the conformal thresholds on films of adult sources; None with too few of a class."""
     adults = val.only(is_adult([example.source for example in val.examples]))
     try:
@@ -125,7 +125,7 @@ def _adult_labels(examples: Sequence[Example]) -> NDArray[np.int64]:
     return np.array([example.label for example in examples], dtype=np.int64)[adult]
 
 
-def count_scores(val: Labelled, rule: ScoreRule) -> Iterator[ScoreHistogram]:
+def make_histograms(val: ValFilms, rule: ScoreRule) -> Iterator[ScoreHistogram]:
     """Count the films of each class over the bins of both scores."""
     tb, abnormal = printed_scores(val.logits, rule)
     for index, name in enumerate(CLASSES):

@@ -111,14 +111,14 @@ def refused(path: str, code: ReasonCode = ReasonCode.TRUNCATED) -> WorklistRow:
 def make_day(
     rows: Sequence[WorklistRow],
     *,
-    due: int | None = None,
+    n_files: int | None = None,
     ignored: int = 0,
     unreadable_folders: tuple[str, ...] = (),
     include_patient: bool = False,
 ) -> ScreenedDay:
     return ScreenedDay(
         rows=in_order(rows),
-        due=len(rows) if due is None else due,
+        n_files=len(rows) if n_files is None else n_files,
         ignored=ignored,
         unreadable_folders=unreadable_folders,
         card=make_card(),

@@ -31,7 +31,7 @@ def png(seed: int, *, height: int = 150, width: int = 200) -> bytes:
 
 
 def make_day(folder: Path) -> Path:
-    """Write 7 files that are due a row, 4 of them good, and 2 that are not; return `folder`."""
+    """Write 7 files that get a row, 4 of them good, and 2 that are not; return `folder`."""
     ward = folder / "신촌 진료소"
     ward.mkdir(parents=True)
     (ward / "필름 1.png").write_bytes(png(1))

@@ -10,7 +10,7 @@ import pytest
 
 from cxr_export.calibration_set import choose_calibration
 from cxr_export.parity import check_fp32, check_int8
-from cxr_export.val_figures import Labelled, fit_operating_points, measure_val
+from cxr_export.val_figures import ValFilms, fit_operating_points, measure_val
 from cxr_train.errors import DataError
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
@@ -64,7 +64,7 @@ def test_figures_stand_per_input_type(tmp_path: Path) -> None:
         replace(film(k % 4, str(k), "here"), path=dicom if k < 60 else raster) for k in range(100)
     )
     logits = np.eye(4, dtype=np.float32)[[example.label for example in examples]] * 4
-    rows = list(measure_val(Labelled(examples=examples, logits=logits), RULE, 500))
+    rows = list(measure_val(ValFilms(examples=examples, logits=logits), RULE, 500))
     sizes = {(row.input_type, row.source): row.n for row in rows if row.name == "accuracy"}
     assert sizes == {
         ("dicom", "all"): 60,
@@ -78,7 +78,7 @@ def test_thresholds_reach_the_sensitivity_asked_for() -> None:
     random = np.random.default_rng(0)
     labels = np.arange(160) % 4
     logits = (2 * np.eye(4)[labels] + random.normal(0, 1, (160, 4))).astype(np.float32)
-    val = Labelled(
+    val = ValFilms(
         examples=tuple(film(int(k), str(i)) for i, k in enumerate(labels)), logits=logits
     )
     reached = []

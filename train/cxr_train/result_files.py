@@ -24,6 +24,11 @@ def write_file(place: Path, save: Callable[[BinaryIO], object]) -> None:
         whole_files.write_whole(place, save)
 
 
+def write_bytes(data: bytes, place: Path) -> None:
+    """Write bytes as they are."""
+    write_file(place, lambda file: file.write(data))
+
+
 def write_text(text: Iterable[str], place: Path) -> None:
     """Write pieces of text, in UTF-8."""
     write_file(place, lambda file: file.writelines(map(_encode, text)))

@@ -248,8 +248,8 @@ def test_rows_made_while_films_are_read_are_those_made_from_the_store(
     for decoded in (["1.png", "2.png", "3.png", "4.dcm"], []):
         with KeptDay(tmp_path, settings) as day:
             day.register(find_films([films]), today=MONDAY)
-            due = day.files_due()
-            assert len(list(day.screen(due))) == 4
+            waiting = day.files_to_look_at()
+            assert len(list(day.screen(waiting))) == 4
             rows = day.write().day.rows
             written.append(
                 [replace(row, thumbnail=bytes(row.thumbnail), heat=bytes(row.heat)) for row in rows]

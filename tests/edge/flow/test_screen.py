@@ -45,7 +45,7 @@ def screen_day(
     )
     with tempfile.TemporaryDirectory() as out, KeptDay(Path(out), settings) as day:
         day.register(find_films([folder]), today=date(2026, 11, 24))
-        for _ in day.screen(day.files_due(), crew=crew):
+        for _ in day.screen(day.files_to_look_at(), crew=crew):
             pass
         return [
             replace(row, thumbnail=bytes(row.thumbnail), heat=bytes(row.heat))

@@ -152,7 +152,7 @@ def test_nobody_is_named_unless_asked_for() -> None:
 
 
 def test_what_is_missing_is_said_loudly() -> None:
-    page = Page(make_day([screened("a.dcm")], due=5, unreadable_folders=("locked & gone",)))
+    page = Page(make_day([screened("a.dcm")], n_files=5, unreadable_folders=("locked & gone",)))
     assert "This list is not complete." in page.text
     assert "4 of 5 files were not looked at" in page.text
     assert "locked & gone" in page.text
