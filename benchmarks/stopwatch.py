@@ -36,20 +36,13 @@ class Stopwatch:
 
         return timed
 
-    def install(self, stages: Mapping[str, Sequence[str]], package: str) -> list[str]:
-        """Wrap the functions named `module:function` wherever `package` holds them, for good.
-
-        Returns the names that are not there: the source may be older or newer than the list.
-        """
+    def install(self, stages: Mapping[str, Sequence[str]], package: str) -> None:
+        """Wrap the functions named `module:function` wherever `package` holds them, for good."""
         found: list[tuple[str, Callable[..., Any]]] = []
-        missing = []
         for stage, names in stages.items():
             for name in names:
                 home, _, attribute = name.partition(":")
-                try:
-                    found.append((stage, getattr(import_module(f"{package}.{home}"), attribute)))
-                except (ImportError, AttributeError):
-                    missing.append(name)
+                found.append((stage, getattr(import_module(f"{package}.{home}"), attribute)))
         modules = [module for name, module in sys.modules.items() if name.startswith(package)]
         for stage, function in found:
             timed = self.wrap(stage, function)
@@ -58,7 +51,6 @@ class Stopwatch:
                 for name, value in list(vars(module).items()):
                     if value is function:
                         setattr(module, name, timed)
-        return missing
 
     def take(self) -> dict[str, float]:
         """Return the seconds per stage since the last call."""
