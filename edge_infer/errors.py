@@ -37,6 +37,7 @@ class ReasonCode(StrEnum):
     ARRIVING = "arriving"
     # unsupported
     OTHER_MODALITY = "other_modality"
+    RAW = "raw"
     OTHER_BODY_PART = "other_body_part"
     LATERAL_VIEW = "lateral_view"
     SEVERAL_FRAMES = "several_frames"

@@ -27,7 +27,7 @@ from edge_infer.store.outcome import ReadingMode, ScoredFilm
 from edge_infer.workers.pool import Crew, Pool, run_isolated
 
 THUMBNAIL_SIDE = 160
-_REDUCED = "reduced-2"
+_REDUCED = "reduced-3"
 """Counted up where reading less gives other numbers, so that one list is read in one way."""
 _JPEG_QUALITY = 80
 

@@ -72,6 +72,10 @@ _REASONS: Final = {
         why="Still being copied", todo="Wait: it is looked at again by itself."
     ),
     ReasonCode.OTHER_MODALITY: ReasonWords(why="Not an X-ray film", todo=_NOT_A_FILM),
+    ReasonCode.RAW: ReasonWords(
+        why="Raw picture",
+        todo="Send the finished picture of the same film; until then call the reader.",
+    ),
     ReasonCode.OTHER_BODY_PART: ReasonWords(why="Not a chest film", todo=_NOT_A_FILM),
     ReasonCode.LATERAL_VIEW: ReasonWords(why="Not a frontal view", todo=_FIND_FRONTAL),
     ReasonCode.SEVERAL_FRAMES: ReasonWords(

@@ -76,6 +76,10 @@ _REASONS: Final = {
         why="파일을 아직 복사하는 중입니다.", todo="기다리십시오. 자동으로 다시 확인합니다."
     ),
     ReasonCode.OTHER_MODALITY: ReasonWords(why="일반 X선 촬영 영상이 아닙니다.", todo=_NOT_A_FILM),
+    ReasonCode.RAW: ReasonWords(
+        why="처리 전 원시 영상입니다.",
+        todo="같은 촬영의 처리된 영상을 보내십시오. 그때까지는 판독자에게 알리십시오.",
+    ),
     ReasonCode.OTHER_BODY_PART: ReasonWords(why="흉부 영상이 아닙니다.", todo=_NOT_A_FILM),
     ReasonCode.LATERAL_VIEW: ReasonWords(why="정면 영상이 아닙니다.", todo=_FIND_FRONTAL),
     ReasonCode.SEVERAL_FRAMES: ReasonWords(

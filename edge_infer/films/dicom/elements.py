@@ -28,6 +28,15 @@ _LARGEST_NUMBER = 1e15
 """Beyond any real slope, window or spacing, and small enough that no product overflows."""
 
 
+_DEMANDING = frozenset({"utf8", "utf-8", "gb18030", "gbk", "gb2312", "euc_kr", "shift_jis"})
+"""Character sets, in lower case as pydicom names them, that other text seldom fits."""
+_GUESSES = (
+    *("utf-8", "cp949", "gb18030", "big5", "cp932", "euc_jp"),
+    *("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic"),
+)
+"""Tried where the character set is not sure: Unicode, Korean, Chinese, Japanese, Russian."""
+
+
 def name_tag(keyword: str) -> str:
     """Return a keyword with its tag as messages show it: 'Modality (0008,0060)'."""
     tag = Tag(keyword)
@@ -61,12 +70,32 @@ class DicomElements:
             decoded = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in decoded)
         return " ".join(decoded.split())[:longest].strip()
 
+    def spellings(self, keyword: str, *, longest: int = 64) -> tuple[str, ...]:
+        """Return what the value may read, `text` first; one where its character set is sure.
+
+        Many systems write their own country's text and declare no character set, or Latin-1, or one
+        that is not defined. Among the wrong readings that come along, words of several characters
+        do not occur by chance; single characters do (로 of Korean is 肺, lung, in Chinese).
+        """
+        raw = self.raw(keyword)[:_LONGEST_TEXT]
+        first = self.text(keyword, longest=longest)
+        if raw.isascii() or _is_sure(raw, self._encodings()[0]):
+            return (first,) if first else ()
+        unicode = _read(raw, "utf-8")
+        # Two bytes of another character set may also be one of UTF-8 below U+0800; three hardly.
+        is_unicode = max(unicode, default="") > "\u07ff"
+        guesses = [unicode] if is_unicode else [first, *(_read(raw, name) for name in _GUESSES)]
+        return tuple(" ".join(text.split())[:longest] for text in dict.fromkeys(guesses) if text)
+
     def numbers(self, keyword: str) -> tuple[float, ...]:
-        """Return the values of a decimal or integer string, up to the first that is no number."""
+        """Return the values of a decimal or integer string, up to the first that is no number.
+
+        A comma is taken for the decimal point, as some systems write it in their country's way.
+        """
         values: list[float] = []
         for part in self.text(keyword, longest=256).split("\\"):
             try:
-                value = float(part)
+                value = float(part.replace(",", ".") if part.count(",") == 1 else part)
             except ValueError:
                 break
             if not abs(value) < _LARGEST_NUMBER:
@@ -130,6 +159,19 @@ def _tag(keyword: str) -> BaseTag:
     if tag is None:
         raise KeyError(keyword)
     return Tag(tag)
+
+
+def _is_sure(raw: bytes, declared: str) -> bool:
+    """Tell whether text that is not ASCII can only be read as declared."""
+    return b"\x1b" in raw or (declared.lower() in _DEMANDING and _read(raw, declared) != "")
+
+
+def _read(raw: bytes, encoding: str) -> str:
+    """Return the text in this encoding, '' where it does not fit."""
+    try:
+        return raw.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return ""
 
 
 def _decode(raw: bytes, encodings: list[str], *, is_name: bool) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge_infer.errors import ReasonCode, UnsupportedImage
-from edge_infer.films.dicom.age import parse_age
+from edge_infer.films.dicom.age import find_stated_age
 from edge_infer.films.dicom.elements import DicomElements, name_tag
 from edge_infer.films.dicom.words import (
     CHEST,
@@ -27,13 +27,22 @@ MAX_PIXELS = 120_000_000
 """The largest flat panels have 20 million pixels; 120 million of 16 bits are 240 MB."""
 
 _FILM_MODALITIES = frozenset({"CR", "DX", "RG"})
+_OTHER_MODALITIES = """
+    ANN AR ASMT AU BDUS BI BMD CFM CT CTPROTOCOL DG DMS DOC ECG EEG EMG EOG EPS ES FID GM HC HD IO
+    IOL IVOCT IVUS KER KO LEN LS M3D MG MR MS NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS PA PLAN
+    POS PR PT PX REG RESP RF RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG
+    SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC
+    AS CD CF CP CS DD DF DM DS EC FA FS LP MA OPR ST VF
+"""
+"""The standard's other modalities (PS3.3 C.7.3.1.1.1), retired ones last."""
 _ANYTHING_MODALITIES = frozenset({"SC", "OT"})
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _FILM_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.1",  # CR; DX for presentation and processing are .1.1 and .1.1.1
-    "1.2.840.10008.5.1.4.1.1.1.1",
-    "1.2.840.10008.5.1.4.1.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1",  # CR
+    "1.2.840.10008.5.1.4.1.1.1.1",  # DX, for presentation
 )
+_RAW_CLASS = "1.2.840.10008.5.1.4.1.1.1.1.1"
+"""DX, for processing."""
 _CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 _CHEST_CODES = frozenset(
     {"T-D3000", "51185008", "T-28000", "39607008", "T-D3050", "43799004", "302551006"}
@@ -84,7 +93,8 @@ def _check_kind(elements: DicomElements) -> None:
             "This is a DICOMDIR, the index of a disc, not a film.", ReasonCode.NO_PIXELS
         )
     modality = elements.text("Modality").upper()
-    if modality in _FILM_MODALITIES:
+    if _is_film(modality, sop_class) or sop_class == _RAW_CLASS:
+        _check_finished(elements, sop_class)
         return
     is_capture = sop_class.startswith(_CAPTURE_CLASS)
     if modality in _ANYTHING_MODALITIES or (not modality and is_capture):
@@ -108,69 +118,92 @@ def _check_kind(elements: DicomElements) -> None:
         )
 
 
+def _check_finished(elements: DicomElements, sop_class: str) -> None:
+    """Refuse what the detector counted, before the processing that makes it a film to look at."""
+    is_said = elements.text("PresentationIntentType").upper().startswith("FOR PROCESSING")
+    if is_said or sop_class == _RAW_CLASS:
+        told = _quote(elements, "PresentationIntentType" if is_said else "SOPClassUID")
+        raise UnsupportedImage(
+            f"This is the detector's raw picture, not the film: {told}; send the picture FOR "
+            "PRESENTATION instead.",
+            ReasonCode.RAW,
+        )
+
+
+def _is_film(modality: str, sop_class: str) -> bool:
+    """Take CR, DX and RG; of a film's class also RX, DR, XR and the like, which no standard knows.
+
+    Of several values each must be one of these.
+    """
+    values = [value.strip() for value in modality.split("\\") if value.strip()]
+    if sop_class not in _FILM_CLASSES:
+        return bool(values) and all(value in _FILM_MODALITIES for value in values)
+    known = {*_OTHER_MODALITIES.split(), *_ANYTHING_MODALITIES}
+    return bool(values) and known.isdisjoint(values)
+
+
 def _tells_chest(elements: DicomElements) -> bool:
-    body_part = elements.text("BodyPartExamined")
-    texts = [text for _, text in _descriptions(elements)]
-    return _is_chest(body_part) or any(CHEST.find(text) for text in texts)
+    body_part = elements.spellings("BodyPartExamined")
+    return _is_chest(body_part) or any(CHEST.find(*text) for _, text in _descriptions(elements))
 
 
 def _check_body_part(elements: DicomElements) -> None:
-    body_part = elements.text("BodyPartExamined")
+    body_part = elements.spellings("BodyPartExamined")
     if _is_chest(body_part):
         return
-    if body_part and fold(body_part) not in _UNKNOWN_PARTS:
+    if body_part and fold(body_part[0]) not in _UNKNOWN_PARTS:
         raise _other_part(_quote(elements, "BodyPartExamined"))
     descriptions = tuple(_descriptions(elements))
-    if any(CHEST.find(text) for _, text in descriptions):
+    if any(CHEST.find(*text) for _, text in descriptions):
         return
     for keyword, text in descriptions:
         # The word only: a free text may hold a patient's name.
-        if word := OTHER_PART.find(text):
+        if word := OTHER_PART.find(*text):
             raise _other_part(f"{name_tag(keyword)} says '{word}'")
 
 
-def _is_chest(body_part: str) -> bool:
+def _is_chest(body_part: tuple[str, ...]) -> bool:
     """Take CHEST, CHEST_PA, CHESTABDOMEN, THORAX, Lunge, 胸部; not TSPINE or THORACIC SPINE."""
-    folded = fold(body_part)
-    starts = any(word.startswith(("chest", "thorax", "torax")) for word in folded.split())
-    return starts or bool(CHEST.find(folded))
+    words = [word for text in body_part for word in fold(text).split()]
+    starts = any(word.startswith(("chest", "thorax", "torax")) for word in words)
+    return starts or bool(CHEST.find(*body_part))
 
 
-def _descriptions(elements: DicomElements) -> Iterator[tuple[str, str]]:
-    """Yield keyword and text of each description; a chest code of the anatomy reads 'chest'."""
+def _descriptions(elements: DicomElements) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield keyword and readings of each description; a chest code of the anatomy reads 'chest'."""
     for region in elements.items("AnatomicRegionSequence"):
         is_chest = region.text("CodeValue") in _CHEST_CODES
-        yield "AnatomicRegionSequence", "chest" if is_chest else region.text("CodeMeaning")
+        yield "AnatomicRegionSequence", ("chest",) if is_chest else region.spellings("CodeMeaning")
     for keyword in _PART_TEXTS:
-        yield keyword, elements.text(keyword)
+        yield keyword, elements.spellings(keyword)
     for keyword in _PART_CODES:
         for item in elements.items(keyword):
-            yield keyword, item.text("CodeMeaning")
+            yield keyword, item.spellings("CodeMeaning")
 
 
 def _check_view(elements: DicomElements) -> None:
-    view = elements.text("ViewPosition")
-    if NOT_FRONTAL_POSITION.find(view) and not FRONTAL.find(view):
+    view = elements.spellings("ViewPosition")
+    if NOT_FRONTAL_POSITION.find(*view) and not FRONTAL.find(*view):
         raise _not_frontal(_quote(elements, "ViewPosition"))
     for keyword, text in _view_texts(elements):
         # The first text that names a view decides; 'PA and lateral' names both.
-        if FRONTAL.find(text):
+        if FRONTAL.find(*text):
             break
-        if word := NOT_FRONTAL.find(text):
+        if word := NOT_FRONTAL.find(*text):
             raise _not_frontal(f"{name_tag(keyword)} says '{word}'")
     # PS3.3 C.7.6.1.1.1: the row of a lateral film runs to the front or the back of the patient.
     row = elements.text("PatientOrientation").upper().split("\\")
     if len(row) == 2 and row[0][:1] in ("A", "P") and row[1][:1] in ("F", "H"):
-        if fold(view) in _FRONTAL_VIEWS:
+        if view and fold(view[0]) in _FRONTAL_VIEWS:
             return
         raise _not_frontal(_quote(elements, "PatientOrientation"))
 
 
-def _view_texts(elements: DicomElements) -> Iterator[tuple[str, str]]:
+def _view_texts(elements: DicomElements) -> Iterator[tuple[str, tuple[str, ...]]]:
     for item in elements.items("ViewCodeSequence"):
-        yield "ViewCodeSequence", item.text("CodeMeaning")
+        yield "ViewCodeSequence", item.spellings("CodeMeaning")
     for keyword in _VIEW_TEXTS:
-        yield keyword, elements.text(keyword)
+        yield keyword, elements.spellings(keyword)
 
 
 def _check_frames(elements: DicomElements) -> None:
@@ -185,7 +218,7 @@ def _check_frames(elements: DicomElements) -> None:
 def _check_age(elements: DicomElements, age_years: float | None, min_age_years: int | None) -> None:
     if age_years is None or min_age_years is None or age_years >= min_age_years:
         return
-    if parse_age(elements.text("PatientAge")) is not None:
+    if find_stated_age(elements) is not None:
         told = _quote(elements, "PatientAge")
     else:
         # The birth date itself is never shown.

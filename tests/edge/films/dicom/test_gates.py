@@ -16,6 +16,8 @@ from tests.edge.films.dicom.dicom_factory import IDENTITY, bands, make_code, wri
 PIXELS = bands([10, 60, 130, 250], "u1")
 COLOURS = np.dstack([PIXELS, PIXELS // 2, PIXELS // 4])
 
+DX_CLASS = "1.2.840.10008.5.1.4.1.1.1.1"
+
 ACCEPTED: dict[str, dict[str, Any]] = {
     "as it is": {},
     "DX": {"Modality": "DX"},
@@ -68,6 +70,23 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "PatientBirthDate": "20200101",
         "StudyDate": "19010101",
     },
+    "born in the year of 15 years before": {
+        **{"PatientAge": None, "PatientBirthDate": "20100000"},
+        "StudyDate": "20250601",
+    },
+    "born in no year": {
+        "PatientAge": None,
+        "PatientBirthDate": "00000000",
+        "StudyDate": "20250601",
+    },
+    "a date that is none": {
+        **{"PatientAge": None, "PatientBirthDate": "unknown"},
+        "StudyDate": "20250601",
+    },
+    "RX of a film's class": {"Modality": "RX"},
+    "CR and DX": {"Modality": ["CR", "DX"], "SOPClassUID": None},
+    "XR of DX's class": {"Modality": "XR", "SOPClassUID": DX_CLASS},
+    "for presentation": {"SOPClassUID": DX_CLASS, "PresentationIntentType": "FOR PRESENTATION"},
     "adult by PatientAge": {"PatientBirthDate": "20150101", "StudyDate": "20160101"},
 }
 
@@ -169,6 +188,51 @@ REFUSED: dict[str, tuple[dict[str, Any], ReasonCode, str]] = {
         ReasonCode.CHILD,
         "about 14 years old",
     ),
+    **{
+        f"born {born}, taken {taken}": (
+            {"PatientAge": None, "PatientBirthDate": born, "StudyDate": taken},
+            ReasonCode.CHILD,
+            "about 8 years old by PatientBirthDate (0010,0030)",
+        )
+        for born, taken in [
+            *(("20170000", "20251101"), ("201703", "20251101"), ("20170300", "20251101")),
+            *(("2017-03-01", "20251101"), ("2017", "20251101"), ("20170230", "20251101")),
+            *(("2017/3/1", "20251101"), ("2017.03.01", "20251101"), ("01.03.2017", "20251101")),
+            *(("15MAR2017", "20251101"), ("Mar 15, 2017", "20251101"), ("15032017", "20251101")),
+            *(("20032017", "20251101"), ("201703??", "20251101"), ("25600315", "20251101")),
+            *(("20170315", "20250000"), ("20170315", "2025-11-01"), ("2017-03-15 08:30", "2025")),
+        ]
+    },
+    "taken as AcquisitionDateTime says": (
+        {
+            **{"PatientAge": None, "PatientBirthDate": "20170315"},
+            "AcquisitionDateTime": "20251101120000.000000+0900",
+        },
+        ReasonCode.CHILD,
+        "about 8 years old",
+    ),
+    "age in words": ({"PatientAge": "008 Years"}, ReasonCode.CHILD, "'008 Years'"),
+    "raw by class": (
+        {"Modality": "DX", "SOPClassUID": f"{DX_CLASS}.1"},
+        ReasonCode.RAW,
+        f"SOPClassUID (0008,0016) is '{DX_CLASS}.1'; send the picture FOR PRESENTATION instead.",
+    ),
+    "raw by intent": (
+        {"PresentationIntentType": "FOR PROCESSING"},
+        ReasonCode.RAW,
+        "PresentationIntentType (0008,0068) is 'FOR PROCESSING'",
+    ),
+    "raw mammogram": (
+        {"Modality": "MG", "PresentationIntentType": "FOR PROCESSING"},
+        ReasonCode.OTHER_MODALITY,
+        "'MG'",
+    ),
+    "RX of no class": (
+        {"Modality": "RX", "SOPClassUID": None},
+        ReasonCode.OTHER_MODALITY,
+        "Modality (0008,0060) is 'RX'",
+    ),
+    "CR and CT": ({"Modality": ["CR", "CT"]}, ReasonCode.OTHER_MODALITY, "CR\\CT"),
     "small": ({"Rows": 127}, ReasonCode.TOO_SMALL, "Rows (0028,0010) is 127"),
     "large": ({"Rows": 20000, "Columns": 20000}, ReasonCode.TOO_LARGE, "120 megapixels"),
 }
@@ -192,8 +256,10 @@ OTHER_PARTS = [
         "흉추",
     ),
     *("右膝关节", "骨盆", "头颅"),
+    *("Коленный сустав", "Череп 2 проекции", "Поясничный отдел позвоночника", "Кисть левая"),
 ]
 CHEST_TEXTS = [
+    *("Органы грудной клетки", "Рентгенография ОГК прямая", "Лёгкие", "Флюорография"),
     *("Chest PA", "CXR", "Thorax p.a.", "Röntgen Thorax", "Radiographie pulmonaire", "Tórax PA"),
     *("Torace", "흉부 PA", "胸部正面", "胸片", "Chest for scoliosis and spine", "手術後", "손상"),
     *("Pneumothorax", "Infiltration", "Cardiomegaly", "Portable, C-ARM", "PE?", "Hernia"),
@@ -267,3 +333,54 @@ def test_no_message_contains_the_identity(name: str, tmp_path: Path) -> None:
     shown = str(caught.value) + repr(caught.value.study)
     for secret in ("ACC-77001", "MUSTERFRAU", "ERIKA", "ID-990011", "20100704"):
         assert secret not in shown
+
+
+def undeclared(tmp_path: Path, keyword: str, raw: bytes, charset: str | None) -> Path:
+    """Write a film whose text is not what its SpecificCharacterSet says."""
+    mark = b"@" * (len(raw) + len(raw) % 2)
+    elements = {"BodyPartExamined": None, "ViewPosition": None, keyword: mark.decode()}
+    content = made.make_dicom(PIXELS, SpecificCharacterSet=charset, **elements)
+    path = tmp_path / "film.dcm"
+    path.write_bytes(content.replace(mark, raw.ljust(len(mark))))
+    return path
+
+
+@pytest.mark.parametrize("charset", [None, "ISO_IR 100", "ISO_IR 149", "\\ISO 2022 IR 149", "X"])
+@pytest.mark.parametrize(
+    ("text", "encoding", "code"),
+    [
+        ("흉부 측면", "cp949", ReasonCode.LATERAL_VIEW),
+        ("무릎 AP", "cp949", ReasonCode.OTHER_BODY_PART),
+        ("胸部侧位", "gbk", ReasonCode.LATERAL_VIEW),
+        ("胸部側位", "big5", ReasonCode.LATERAL_VIEW),
+        ("胸部側面", "cp932", ReasonCode.LATERAL_VIEW),
+        ("腰椎", "euc_jp", ReasonCode.OTHER_BODY_PART),
+        ("ОГК боковая", "cp1251", ReasonCode.LATERAL_VIEW),
+        ("Коленный сустав", "koi8_r", ReasonCode.OTHER_BODY_PART),
+        ("Череп", "cp866", ReasonCode.OTHER_BODY_PART),
+        ("흉부 측면", "utf-8", ReasonCode.LATERAL_VIEW),
+    ],
+)
+def test_text_of_another_character_set_than_declared(
+    charset: str | None, text: str, encoding: str, code: ReasonCode, tmp_path: Path
+) -> None:
+    path = undeclared(tmp_path, "SeriesDescription", text.encode(encoding), charset)
+    with pytest.raises(UnsupportedImage) as caught:
+        read_radiograph(path)
+    assert caught.value.code is code
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "gb18030", "cp932", "cp1251", "latin-1", "utf-8"])
+@pytest.mark.parametrize("text", CHEST_TEXTS)
+def test_a_wrong_reading_of_a_chest_film_s_text_refuses_nothing(
+    text: str, encoding: str, tmp_path: Path
+) -> None:
+    raw = text.encode(encoding, "ignore")
+    read_radiograph(undeclared(tmp_path, "StudyDescription", raw, None))
+
+
+def test_a_single_character_of_a_wrong_reading_makes_no_chest(tmp_path: Path) -> None:
+    """로 of Korean (B7CE) is 肺, lung, in Chinese."""
+    path = undeclared(tmp_path, "StudyDescription", "무릎으로".encode("cp949"), None)
+    with pytest.raises(UnsupportedImage, match="'무릎'"):
+        read_radiograph(path)
