@@ -14,8 +14,8 @@ from cxr_train.figures.metrics import show_interval
 def load_template(name: str) -> Template:
     """Return the template `name`, a path inside this package; it escapes every value.
 
-    Filters: `interval`, `percent`; in Markdown, where quotes are harmless, `sentence` leaves them as
-    they are, and `code` shows a value letter by letter.
+    Filters: `interval`, `percent`; in Markdown, where quotes do no harm, `sentence` leaves them
+    as they are, and `code` shows a value letter by letter.
     """
     return _environment().get_template(name)
 
