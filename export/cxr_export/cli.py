@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cxr_train.cli import CacheOption
 from edge_infer.commands.ending import exit_when_interrupted, run_command
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -43,9 +44,7 @@ def export(
     referral_chosen_on: Annotated[
         str, typer.Option(help="On which films --referral-score was chosen, for the card.")
     ] = "",
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
-    ] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Turn a training run into one quantized, self-describing .onnx, or say why not."""
     with exit_when_interrupted(f"Interrupted: {out} was not finished."):

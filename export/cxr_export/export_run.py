@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from cxr_export.parity import Gate, check_fp32, check_runner
 from cxr_export.quantize import prepare_for_quantization, run_logits
 from cxr_export.to_onnx import export_onnx
 from cxr_export.val_figures import ValFilms, check_thresholds_possible
-from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY
@@ -29,6 +28,7 @@ from cxr_train.fit.checkpoint import LoadedRun, load_run
 from cxr_train.fit.loop import predict
 from cxr_train.fit.network import CamNetwork
 from cxr_train.result_files import require_writable, write_bytes
+from cxr_train.terminal import say
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import CLASSES, ModelCard, Quantization, Referral
 from edge_infer.model.self_test import self_test_inputs
@@ -75,7 +75,7 @@ def export_run(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         work = Path(scratch)
         fp32, prepared = work / "fp32.onnx", work / "prepared.onnx"
-        _say("exporting fp32 ONNX")
+        say("exporting fp32 ONNX")
         export_onnx(run.network, fp32, size=run.config.input_size)
         fp32_logits = run_logits(fp32, films.val.pixels)
         fp32_gate = check_fp32(_torch_logits(run, films.val), fp32_logits)
@@ -115,18 +115,12 @@ def _load_films(run: LoadedRun, data: Path | None, cache: Path | None) -> Export
         )
     examples = read_data(source)
     require_every_class(examples, "val")
-    val = _load(select(examples, "val"), run, cache)
+    side = run.config.input_size
+    val = load_films(select(examples, "val"), side, what="val", cache=cache)
     check_thresholds_possible(val.examples)
-    calibration = _load(choose_calibration(examples), run, cache)
+    chosen = choose_calibration(examples)
+    calibration = load_films(chosen, side, what="calibration", cache=cache)
     return ExportFilms(all=examples, val=val, calibration=calibration)
-
-
-def _load(examples: Sequence[Example], run: LoadedRun, cache: Path | None) -> LoadedImages:
-    size = run.config.input_size
-    loaded = load_images(examples, height=size, width=size, cache=cache)
-    for reason in loaded.skipped:
-        _say(f"not used: {reason}")
-    return loaded
 
 
 def _torch_logits(run: LoadedRun, val: LoadedImages) -> NDArray[np.float32]:
@@ -210,10 +204,8 @@ def _rejected(out: Path) -> Path:
 
 
 def _check_writable(out: Path) -> None:
-    require_writable(out.parent)
     if out.is_dir():
         raise ReportError(f"{out} cannot be written: it is a folder.")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    if not out.parent.is_dir():
+        raise ReportError(f"{out} cannot be written: there is no folder {out.parent}.")
+    require_writable(out.parent)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from cxr_train.config import make_config
+from cxr_train.data.dataset import load_films
 from cxr_train.data.manifest import read_data, select
 from cxr_train.errors import ConfigError
-from cxr_train.evaluate.scoring import load_films
 from cxr_train.fit.average import average_runs
 from cxr_train.fit.checkpoint import load_run, load_start_of
 from cxr_train.fit.run import fit_run

@@ -15,6 +15,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train chest X-ray classifiers. Research use only; not a medical device.",
 )
+DataArgument = Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")]
+CacheOption = Annotated[
+    Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
+]
 EXTRA_MODULES = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "jinja2")
 
 
@@ -25,7 +29,7 @@ def commands() -> None:
 
 @app.command()
 def fit(
-    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    data: DataArgument,
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     arch: Annotated[
         str | None,
@@ -63,9 +67,7 @@ def fit(
     without: Annotated[
         list[str] | None, typer.Option(help="Source of the data to leave out; repeatable.")
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
-    ] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Train one network and write its run folder."""
     from cxr_train.config import make_config, read_recipe
@@ -108,9 +110,7 @@ def average(
     shift_classes: Annotated[
         bool, typer.Option("--shift-classes", help="Fit each class's bias on validation films.")
     ] = False,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
-    ] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Average the weights of several trainings into one run folder."""
     from cxr_train.fit.average import average_runs
@@ -124,7 +124,7 @@ def average(
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Run folder, or an exported .onnx.")],
-    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    data: DataArgument,
     split: Annotated[
         list[str] | None,
         typer.Option(help="Split to measure on; repeatable. Default: all but train."),
@@ -135,9 +135,7 @@ def evaluate(
     ledger: Annotated[
         Path | None, typer.Option(help="CSV to note this look at held-out splits in.")
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
-    ] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Measure one finished model: per source, per pair, with intervals; nothing is chosen."""
     from cxr_train.evaluate.evaluation import evaluate as measure_model
@@ -153,7 +151,7 @@ def evaluate(
 
 @app.command()
 def compare(
-    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    data: DataArgument,
     out: Annotated[Path, typer.Option(help="Folder for tables, pictures, runs and models.")],
     budget: Annotated[str, typer.Option(help="What every cell may spend, SIZExEPOCHS.")] = "128x10",
     seeds: Annotated[int, typer.Option(help="Trainings of each of the study's cells.")] = 3,
@@ -170,9 +168,7 @@ def compare(
     ledger: Annotated[
         Path | None, typer.Option(help="CSV that counts looks at held-out splits.")
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
-    ] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Do the study's experiment: cnn5 and resnet18, augmented or not, on one budget."""
     from cxr_train.compare.run import compare_run
@@ -193,7 +189,7 @@ def compare(
 
 @app.command("leave-out")
 def leave_out(
-    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    data: DataArgument,
     out: Annotated[Path, typer.Option(help="Folder for runs and leave-out.json.")],
     fold: Annotated[
         list[str], typer.Option(help="Sources to leave out together, by commas; repeatable.")
@@ -201,9 +197,7 @@ def leave_out(
     budget: Annotated[str, typer.Option(help="What every fold may spend, SIZExEPOCHS.")] = "128x10",
     arch: Annotated[str, typer.Option(help="Architecture.")] = "resnet18",
     augment: Annotated[str, typer.Option(help="none, standard or strong.")] = "strong",
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
-    ] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Train without a source and measure on that source: what a new hospital would see."""
     from cxr_train.compare.cells import parse_budget
@@ -226,11 +220,9 @@ def leave_out(
 
 @app.command()
 def audit(
-    data: Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")],
+    data: DataArgument,
     out: Annotated[Path, typer.Option(help="Folder for audit.html and audit.json.")],
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
-    ] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Look for leaks in data: look-alikes, contradictions, classes readable without anatomy."""
     from cxr_train.audit.run import run_audit, summary_lines

@@ -206,7 +206,11 @@ def test_stops_when_validation_stops_rising(
 def test_fit_writes_a_run_that_loads_and_refuses_to_overwrite(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     settings = config(stages=[{"size": 32, "epochs": 2}])
+    (tmp_path / "run").mkdir()
+    half_written = tmp_path / "run" / ".best.pt.123.part"
+    half_written.touch()
     fit_run(settings, data, tmp_path / "run", cache=tmp_path / "cache")
+    assert not half_written.exists(), "what a killed training left behind goes"
     run = load_run(tmp_path / "run")
     assert run.config == settings and run.data == data.absolute()
     val = run.facts["val"]

@@ -21,7 +21,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_train.data.dataset import Progress
+from cxr_train.terminal import Progress
 
 SIDE = 128
 """Pixels of the square pictures that are compared."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_train.data.dataset import Progress
 from cxr_train.data.manifest import MIN_AGE_YEARS, Example
 from cxr_train.errors import DataError
+from cxr_train.terminal import Progress
 from edge_infer.errors import ImageError
 from edge_infer.films.read import read_radiograph
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +15,10 @@ from cxr_train.audit.findings import AuditResult, find_groups_in_two_splits
 from cxr_train.audit.markers import find_markers
 from cxr_train.audit.page import render_audit
 from cxr_train.audit.shortcuts import describe_sources, measure_shortcuts
-from cxr_train.data.dataset import LoadedImages, Progress, load_images
+from cxr_train.data.dataset import LoadedImages, load_images
 from cxr_train.data.manifest import Example, fingerprint, read_data
 from cxr_train.result_files import require_writable, write_json, write_text
+from cxr_train.terminal import show_progress
 
 JSON_FILE, PAGE_FILE = "audit.json", "audit.html"
 FITTED_SPLITS = ("train", "val")
@@ -35,12 +35,12 @@ def run_audit(data: Path, out: Path, *, cache: Path | None = None) -> AuditResul
     everything = read_data(data, check_groups=False)
     groups = find_groups_in_two_splits(everything)
     loaded = load_images(
-        everything, height=SIDE, width=SIDE, cache=cache, progress=_progress("reading films")
+        everything, height=SIDE, width=SIDE, cache=cache, progress=show_progress("reading films")
     )
     examples, pixels = loaded.examples, loaded.pixels
-    facts = read_film_facts(examples, progress=_progress("reading files as stored"))
+    facts = read_film_facts(examples, progress=show_progress("reading files as stored"))
     pairs = find_duplicates(
-        pixels, [film.digest for film in facts], progress=_progress("comparing alike films")
+        pixels, [film.digest for film in facts], progress=show_progress("comparing alike films")
     )
     seen = [i for i, example in enumerate(examples) if example.split in FITTED_SPLITS]
     fitted, fitted_facts = [examples[i] for i in seen], [facts[i] for i in seen]
@@ -118,11 +118,3 @@ def _to_plain(result: AuditResult) -> dict[str, object]:
             for marker in result.markers
         ],
     }
-
-
-def _progress(what: str) -> Progress:
-    def show(done: int, total: int) -> None:
-        if sys.stderr.isatty() and (done % 50 == 0 or done == total):
-            sys.stderr.write(f"\r{what} {done}/{total}" + ("\n" if done == total else ""))
-
-    return show

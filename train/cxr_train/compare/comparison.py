@@ -27,10 +27,10 @@ from cxr_train.compare.cells import (
     train_cells,
 )
 from cxr_train.compare.effects import Effect, compare_pair, correct_by_holm
-from cxr_train.data.dataset import LoadedImages
+from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import DataError
-from cxr_train.evaluate.scoring import Model, load_films, open_onnx, read_checkpoint
+from cxr_train.evaluate.scoring import Model, open_onnx, read_checkpoint
 from cxr_train.figures.measures import Films, measure
 from edge_infer.model.model_card import Metric
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from cxr_train.compare.cells import Budget, check_plan, train_run
+from cxr_train.data.dataset import load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data
 from cxr_train.errors import DataError
-from cxr_train.evaluate.scoring import load_films, open_model
+from cxr_train.evaluate.scoring import open_model
 from cxr_train.figures.measures import Films, measure_classes, measure_tb
 from cxr_train.figures.metrics import show_interval
 from cxr_train.figures.operating_point import is_adult

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,10 @@ from cxr_train.config import Balance
 from cxr_train.data.manifest import MIN_AGE_YEARS, Example
 from cxr_train.errors import DataError
 from cxr_train.result_files import write_file, write_json
+from cxr_train.terminal import Progress, Say, say, show_progress
 from edge_infer.errors import ImageError
 from edge_infer.films.read import read_radiograph
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +47,25 @@ def default_cache() -> Path:
         return Path(chosen)
     base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "cxr-edge"
+
+
+def load_films(
+    examples: Sequence[Example],
+    side: int,
+    *,
+    what: str,
+    cache: Path | None = None,
+    tell: Say = say,
+) -> LoadedImages:
+    """Decode films for square inputs of `side` pixels, with progress as `what` films.
+
+    Those that cannot be read are told. Raises as `load_images`.
+    """
+    progress = show_progress(f"reading {what} films")
+    loaded = load_images(examples, height=side, width=side, cache=cache, progress=progress)
+    for reason in loaded.skipped:
+        tell(f"not used: {reason}")
+    return loaded
 
 
 def load_images(

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from cxr_train.data.dataset import LoadedImages
+from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data, select
 from cxr_train.errors import DataError
 from cxr_train.evaluate.goals import Judged, judge
-from cxr_train.evaluate.scoring import Model, by_input_type, load_films, open_model
+from cxr_train.evaluate.scoring import Model, by_input_type, open_model
 from cxr_train.evaluate.shortcuts import View, show
 from cxr_train.figures.conformal import Coverage, measure_coverage, undecided
 from cxr_train.figures.measures import Scored, measure, measure_classes, measure_tb

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, own_examples, read_data
 from cxr_train.errors import DataError
 from cxr_train.figures.measures import Films, Scored
@@ -55,21 +54,6 @@ def open_model(path: Path, *, cache: Path | None = None) -> Model:
     was trained on; an .onnx carries its own. DataError or ModelError says what is missing.
     """
     return _open_checkpoint(path, cache) if path.is_dir() else open_onnx(path)
-
-
-def load_films(
-    examples: Sequence[Example], side: int, *, what: str, cache: Path | None = None
-) -> LoadedImages:
-    """Decode films for a model with inputs of `side` pixels; those refused are named on stderr."""
-
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty() and (done % 50 == 0 or done == total):
-            sys.stderr.write(f"\rreading {what} films {done}/{total}{chr(10) * (done == total)}")
-
-    loaded = load_images(examples, height=side, width=side, cache=cache, progress=progress)
-    for reason in loaded.skipped:
-        print(f"not used: {reason}", file=sys.stderr)  # noqa: T201
-    return loaded
 
 
 def fit_reading(

@@ -18,10 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from cxr_train.config import Augment
-from cxr_train.data.dataset import LoadedImages
+from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import own_examples, read_data
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.evaluate.scoring import load_films
 from cxr_train.figures.calibration import fit_class_shift, fit_temperature, log_loss
 from cxr_train.figures.metrics import macro_f1
 from cxr_train.fit.augment import augment_batch
@@ -32,12 +31,11 @@ from cxr_train.fit.checkpoint import (
     load_run,
     load_start_of,
     save_atomically,
-    write_json,
 )
 from cxr_train.fit.loop import predict
 from cxr_train.fit.network import CamNetwork
 from cxr_train.fit.run import describe_val
-from edge_infer.errors import ReportError
+from cxr_train.result_files import write_json
 
 _VARIED = 1
 """Copies of every validation film."""
@@ -80,13 +78,9 @@ def average_runs(
         with torch.no_grad():
             mean.bias.add_(torch.from_numpy(shift).float())
         reads.append(_read(f"mean, classes shifted by {shift.tolist()}", mean, val, varied))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        save_atomically({"network": mean.state_dict(), "epoch": -1}, out / BEST_FILE)
-        facts = _describe(runs, reads[-1].facts, shift_classes=shift_classes, with_start=with_start)
-        write_json(facts, out / RUN_FILE)
-    except OSError as error:
-        raise ReportError(f"The run folder {out} cannot be written: {error.strerror}.") from error
+    save_atomically({"network": mean.state_dict(), "epoch": -1}, out / BEST_FILE)
+    facts = _describe(runs, reads[-1].facts, shift_classes=shift_classes, with_start=with_start)
+    write_json(facts, out / RUN_FILE)
     return [f"{read}, {len(films)} validation films" for read in reads]
 
 

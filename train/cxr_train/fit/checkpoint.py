@@ -13,6 +13,7 @@ import torch
 from cxr_train.config import TrainConfig, make_config
 from cxr_train.errors import DataError
 from cxr_train.fit.network import CamNetwork, build_network
+from cxr_train.result_files import write_file
 
 BEST_FILE = "best.pt"
 LAST_FILE = "last.pt"
@@ -42,17 +43,8 @@ class LoadedRun:
 
 
 def save_atomically(state: Any, path: Path) -> None:
-    """Write `state` with torch.save so that a kill leaves the old file or the new one."""
-    part = path.with_name(path.name + ".part")
-    torch.save(state, part)
-    part.replace(path)
-
-
-def write_json(value: Any, path: Path) -> None:
-    """Write readable JSON so that a kill leaves the old file or the new one."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Write `state` with torch.save, whole or not at all; ReportError where that is impossible."""
+    write_file(path, lambda file: torch.save(state, file))
 
 
 def load_state(path: Path) -> dict[str, Any]:

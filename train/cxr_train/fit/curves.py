@@ -6,6 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cxr_train.result_files import write_file
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -41,9 +43,7 @@ def draw_curves(history: list[dict[str, Any]], path: Path, *, choosing_from: int
         _mark_best(quality, loss, best)
     loss.legend()
     quality.legend()
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png", dpi=100)
-    part.replace(path)
+    write_file(path, lambda file: figure.savefig(file, format="png", dpi=100))
 
 
 def best_epoch(history: list[dict[str, Any]], *, choosing_from: int = 0) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from cxr_train.data.manifest import Example
 from cxr_train.figures.metrics import accuracy, macro_f1
 from cxr_train.fit.augment import shrink, vary_with_guides
 from cxr_train.fit.batches import draw_batches, films_per_step, hold_films, read_batches
-from cxr_train.fit.checkpoint import BEST_FILE, LAST_FILE, save_atomically, write_json
+from cxr_train.fit.checkpoint import BEST_FILE, LAST_FILE, save_atomically
 from cxr_train.fit.distributed import ALONE, Processes
 from cxr_train.fit.network import CamNetwork
 from cxr_train.fit.objectives import (
@@ -40,6 +40,7 @@ from cxr_train.fit.pace import learning_rate, uses_bf16, uses_compile
 from cxr_train.fit.quantize_aware import round_last_epochs, see_as_int8
 from cxr_train.fit.release import Release, plan_release
 from cxr_train.fit.state import TrainState, restore_state, save_state, start_state
+from cxr_train.result_files import write_json
 from edge_infer.model.model_card import CLASSES
 
 EVAL_BATCH = 64

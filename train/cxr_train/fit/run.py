@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Sequence
+import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_train.config import TrainConfig
-from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.config import Balance, TrainConfig
+from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.figures.metrics import accuracy, class_scores, confusion_matrix, macro_f1
@@ -25,23 +26,16 @@ from cxr_train.fit.checkpoint import (
     START_FILE,
     load_run,
     save_atomically,
-    write_json,
 )
 from cxr_train.fit.distributed import Processes, join_processes
-from cxr_train.fit.loop import HISTORY_FILE, predict, train
+from cxr_train.fit.loop import HISTORY_FILE, EpochRecord, predict, train
 from cxr_train.fit.network import CamNetwork
 from cxr_train.fit.start import load_start
 from cxr_train.fit.state import TrainState
-from cxr_train.fit.text import (
-    describe_balance,
-    describe_data,
-    describe_epoch,
-    describe_result,
-    say,
-    say_nothing,
-)
-from edge_infer.errors import ReportError
+from cxr_train.result_files import require_writable, write_json
+from cxr_train.terminal import say, say_nothing
 from edge_infer.model.model_card import CLASSES
+from edge_infer.pc.whole_files import remove
 
 CACHE_MARGIN = 8 / 7
 """Training films are decoded a little larger than the input, so that a crop keeps its detail."""
@@ -118,7 +112,7 @@ def _fit(request: _Request, processes: Processes) -> None:
         _draw(request.config, out)
     facts |= _measure(request.config, state, films.val_set, out)
     write_json(facts, out / RUN_FILE)
-    print(describe_result(facts, out))  # noqa: T201
+    print(_describe_result(facts, out))  # noqa: T201
 
 
 def _prepare(request: _Request, processes: Processes) -> _Films:
@@ -134,10 +128,11 @@ def _prepare(request: _Request, processes: Processes) -> _Films:
         _prepare_folder(request.out, resume=request.resume)
     tell = say if processes.first else say_nothing
     side = round(config.input_size * CACHE_MARGIN)
-    train_set = _load(train_examples, side, "train", request.cache, tell)
-    val_set = _load(val_examples, config.input_size, "val", request.cache, tell)
+    cache = request.cache
+    train_set = load_films(train_examples, side, what="train", cache=cache, tell=tell)
+    val_set = load_films(val_examples, config.input_size, what="val", cache=cache, tell=tell)
     processes.require_equal_parts(films_per_step(config, len(train_set.examples)))
-    tell(describe_data(config, train_set, val_set))
+    tell(_describe_data(config, train_set, val_set))
     origin = request.start_from
     start = load_start(origin, config, train_set.pixels) if origin is not None else None
     if start is not None and processes.first:
@@ -165,7 +160,7 @@ def _describe_run(request: _Request, films: _Films, processes: Processes) -> dic
         "train_images": len(films.train_set.examples),
         "val_images": len(films.val_set.examples),
         "skipped": [*films.train_set.skipped, *films.val_set.skipped],
-        "imbalance": describe_balance(request.config),
+        "imbalance": _describe_balance(request.config),
         "torch": torch.__version__,
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "processes": processes.count,
@@ -182,7 +177,7 @@ def _train(request: _Request, films: _Films, processes: Processes) -> TrainState
         start=films.start,
         own=films.own,
         processes=processes,
-        report=lambda record: say(describe_epoch(request.config, record)),
+        report=lambda record: say(_describe_epoch(request.config, record)),
     )
 
 
@@ -213,34 +208,12 @@ def _read_extra(
 
 
 def _prepare_folder(out: Path, *, resume: bool) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".writable").touch()
-        (out / ".writable").unlink()
-    except OSError as error:
-        raise ReportError(f"The run folder {out} cannot be written: {error.strerror}.") from error
+    require_writable(out)
     if (out / LAST_FILE).exists() and not resume:
         raise ConfigError(
             f"{out} already holds a training: add --resume to go on, or choose another --out."
         )
-
-
-def _load(
-    examples: Sequence[Example],
-    size: int,
-    what: str,
-    cache: Path | None,
-    tell: Callable[[str], None],
-) -> LoadedImages:
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty() and (done % 50 == 0 or done == total):
-            end = "\n" if done == total else ""
-            sys.stderr.write(f"\rreading {what} films {done}/{total}{end}")
-
-    loaded = load_images(examples, height=size, width=size, cache=cache, progress=progress)
-    for reason in loaded.skipped:
-        tell(f"not used: {reason}")
-    return loaded
+    remove(out.glob(".*.part"))  # of a training that was killed while it wrote
 
 
 def _measure(
@@ -284,3 +257,42 @@ def _draw(config: TrainConfig, out: Path) -> None:
         draw_curves(history, out / CURVES_FILE, choosing_from=config.choosing_from)
     except ModuleNotFoundError:
         say(f'No {CURVES_FILE}: matplotlib is missing: pip install "cxr-edge[train]"')
+
+
+def _describe_data(config: TrainConfig, train_set: LoadedImages, val_set: LoadedImages) -> str:
+    """Count the films of each split and class, and say how imbalance is met."""
+    lines = []
+    for name, loaded in (("train", train_set), ("val", val_set)):
+        counts = Counter(int(label) for label in loaded.labels)
+        parts = ", ".join(f"{CLASSES[i]} {counts[i]}" for i in range(len(CLASSES)))
+        lines.append(f"{name}: {len(loaded.examples)} films ({parts})")
+    lines.append(f"class imbalance: {_describe_balance(config)}")
+    return "\n".join(lines)
+
+
+def _describe_balance(config: TrainConfig) -> str:
+    """Say how often films of each class or source are drawn."""
+    if config.balance is Balance.NONE:
+        return "not corrected; films are drawn as they are"
+    cell = "class" if config.balance is Balance.CLASS else "cell of source x class"
+    corrected = "; logits corrected for it" if config.correct_prior else ""
+    return f"a {cell} of n films is drawn with weight n^{1 - config.balance_power:g}{corrected}"
+
+
+def _describe_epoch(config: TrainConfig, record: EpochRecord) -> str:
+    """Give an epoch's figures on one line."""
+    return (
+        f"{time.strftime('%H:%M:%S')} epoch {record.epoch + 1}/{config.epochs} "
+        f"{record.size} px  loss {record.train_loss:.3f}  val loss {record.val_loss:.3f}  "
+        f"accuracy {record.val_accuracy:.4f}  macro-F1 {record.val_macro_f1:.4f}  "
+        f"{record.seconds:.0f} s"
+    )
+
+
+def _describe_result(facts: dict[str, Any], out: Path) -> str:
+    """Give the finished run's figures and place."""
+    val = facts["val"]
+    return (
+        f"validation: accuracy {val['accuracy']:.4f}, macro-F1 {val['macro_f1']:.4f}\n"
+        f"run folder: {out}"
+    )
