@@ -35,7 +35,7 @@ def fit(
         str | None,
         typer.Option(help="cnn5, resnet18, efficientnet_lite0 or another torchvision classifier."),
     ] = None,
-    augment: Annotated[str | None, typer.Option(help="none, standard or strong.")] = None,
+    augment: Annotated[str | None, typer.Option(help="none, standard, strong or hospital.")] = None,
     recipe: Annotated[
         Path | None, typer.Option(help="Settings as TOML; options here override them.")
     ] = None,
@@ -67,6 +67,16 @@ def fit(
     without: Annotated[
         list[str] | None, typer.Option(help="Source of the data to leave out; repeatable.")
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run folder whose answers are followed (distill_weight); repeatable."),
+    ] = None,
+    lungs: Annotated[
+        Path | None, typer.Option(help="Folder of lung masks with a manifest.csv: film, mask.")
+    ] = None,
+    boxes: Annotated[
+        Path | None, typer.Option(help="CSV of boxes round lesions: film, x0, y0, x1, y1.")
+    ] = None,
     cache: CacheOption = None,
 ) -> None:
     """Train one network and write its run folder."""
@@ -96,13 +106,19 @@ def fit(
             resume=resume,
             start_from=start_from,
             without=tuple(without or ()),
+            teachers=tuple(teacher or ()),
+            lungs=lungs,
+            boxes=boxes,
             cache=cache,
         )
 
 
 @app.command()
 def average(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of trainings from one start.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run folders of trainings from one start; one for --shift-classes."),
+    ],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     with_start: Annotated[
         bool, typer.Option("--with-start", help="Take in what the first training began with.")
@@ -196,7 +212,7 @@ def leave_out(
     ],
     budget: Annotated[str, typer.Option(help="What every fold may spend, SIZExEPOCHS.")] = "128x10",
     arch: Annotated[str, typer.Option(help="Architecture.")] = "resnet18",
-    augment: Annotated[str, typer.Option(help="none, standard or strong.")] = "strong",
+    augment: Annotated[str, typer.Option(help="none, standard, strong or hospital.")] = "strong",
     cache: CacheOption = None,
 ) -> None:
     """Train without a source and measure on that source: what a new hospital would see."""

@@ -21,7 +21,7 @@ from cxr_train.config import Augment
 from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import own_examples, read_data
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.figures.calibration import fit_class_shift, fit_temperature, log_loss
+from cxr_train.figures.calibration import class_logits, fit_class_shift, fit_temperature, log_loss
 from cxr_train.figures.metrics import macro_f1
 from cxr_train.fit.augment import augment_batch
 from cxr_train.fit.checkpoint import (
@@ -60,7 +60,7 @@ def average_runs(
     other data, ReportError when `out` cannot be written.
     """
     runs = [load_run(folder) for folder in folders]
-    _check_alike(runs, fewest=1 if with_start else 2)
+    _check_alike(runs, fewest=1 if with_start or shift_classes else 2)
     first = runs[0]
     if first.data is None or not first.data.exists():
         raise DataError(f"The data of {first.folder} is not at {first.data}: put it back.")
@@ -76,7 +76,7 @@ def average_runs(
     if shift_classes:
         shift = fit_class_shift(reads[-1].logits, val.labels)
         with torch.no_grad():
-            mean.bias.add_(torch.from_numpy(shift).float())
+            mean.bias[: len(shift)].add_(torch.from_numpy(shift).float())
         reads.append(_read(f"mean, classes shifted by {shift.tolist()}", mean, val, varied))
     save_atomically({"network": mean.state_dict(), "epoch": -1}, out / BEST_FILE)
     facts = _describe(runs, reads[-1].facts, shift_classes=shift_classes, with_start=with_start)
@@ -115,9 +115,9 @@ def _read(name: str, network: CamNetwork, val: LoadedImages, varied: NDArray[np.
         name=name,
         logits=logits,
         facts=describe_val(val.labels, logits),
-        loss=log_loss(logits.astype("float64"), val.labels, temperature),
-        varied_f1=macro_f1(labels, changed.argmax(axis=1)),
-        varied_loss=log_loss(changed.astype("float64"), labels, temperature),
+        loss=log_loss(class_logits(logits), val.labels, temperature),
+        varied_f1=macro_f1(labels, class_logits(changed).argmax(axis=1)),
+        varied_loss=log_loss(class_logits(changed), labels, temperature),
     )
 
 
@@ -147,7 +147,9 @@ def average_networks(networks: Sequence[CamNetwork]) -> CamNetwork:
 
 def _check_alike(runs: Sequence[LoadedRun], *, fewest: int) -> None:
     if len(runs) < fewest:
-        raise ConfigError("An average needs at least two run folders, or one --with-start.")
+        raise ConfigError(
+            "An average needs two run folders, or one with --with-start or --shift-classes."
+        )
     first = runs[0]
     for run in runs[1:]:
         ours, theirs = first.config, run.config

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from cxr_train.config import Balance, TrainConfig
 from cxr_train.data.dataset import LoadedImages, load_films
+from cxr_train.data.guides import make_guides
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
+from cxr_train.figures.calibration import class_logits
 from cxr_train.figures.metrics import accuracy, class_scores, confusion_matrix, macro_f1
 from cxr_train.fit.batches import films_per_step
 from cxr_train.fit.checkpoint import (
@@ -50,12 +52,17 @@ def fit_run(
     resume: bool = False,
     start_from: Path | None = None,
     without: Sequence[str] = (),
+    teachers: Sequence[Path] = (),
+    lungs: Path | None = None,
+    boxes: Path | None = None,
     cache: Path | None = None,
 ) -> None:
     """Train on the train split of `data` (and of `extra`), choose on its val split.
 
     Films of sources in `without` are left out of both; DataError for a source nobody has.
     `start_from` is a run folder whose best weights this training begins with, or an exported .onnx.
+    `teachers` are run folders whose networks this one follows, `lungs` a folder of lung masks and
+    `boxes` a CSV of boxes round lesions (`cxr_train.data.guides`).
     """
     request = _Request(
         config=config,
@@ -65,6 +72,9 @@ def fit_run(
         resume=resume,
         start_from=start_from,
         without=tuple(without),
+        teachers=tuple(teachers),
+        lungs=lungs,
+        boxes=boxes,
         cache=cache,
     )
     with join_processes() as processes:
@@ -82,6 +92,9 @@ class _Request:
     resume: bool
     start_from: Path | None
     without: tuple[str, ...]
+    teachers: tuple[Path, ...]
+    lungs: Path | None
+    boxes: Path | None
     cache: Path | None
 
 
@@ -94,6 +107,8 @@ class _Films:
     own: tuple[Example, ...]
     """The data's train split, without what was added to it."""
     start: CamNetwork | None
+    teachers: tuple[CamNetwork, ...]
+    guides: NDArray[np.uint8] | None
     fingerprint: str
 
 
@@ -124,6 +139,7 @@ def _prepare(request: _Request, processes: Processes) -> _Films:
     train_examples = own + _read_extra(request.extra, everything, request.without)
     for split in ("train", "val"):
         require_every_class(examples, split)
+    _check_guides(request)
     if processes.first:
         _prepare_folder(request.out, resume=request.resume)
     tell = say if processes.first else say_nothing
@@ -137,11 +153,20 @@ def _prepare(request: _Request, processes: Processes) -> _Films:
     start = load_start(origin, config, train_set.pixels) if origin is not None else None
     if start is not None and processes.first:
         save_atomically({"network": start.state_dict(), "epoch": -1}, request.out / START_FILE)
+    guides = make_guides(
+        train_set,
+        lungs=request.lungs,
+        boxes=request.boxes,
+        device=processes.device(),
+        tell=tell,
+    )
     return _Films(
         train_set=train_set,
         val_set=val_set,
         own=own,
         start=start,
+        teachers=tuple(_load_teacher(path, request) for path in request.teachers),
+        guides=guides,
         fingerprint=fingerprint([*train_examples, *val_examples]),
     )
 
@@ -156,6 +181,9 @@ def _describe_run(request: _Request, films: _Films, processes: Processes) -> dic
         "extra": [str(path.absolute()) for path in request.extra],
         "started_from": str(start.absolute()) if start else None,
         "without": list(request.without),
+        "taught_by": [path.name for path in request.teachers],
+        "lungs": request.lungs is not None,
+        "boxes": request.boxes is not None,
         "fingerprint": films.fingerprint,
         "train_images": len(films.train_set.examples),
         "val_images": len(films.val_set.examples),
@@ -176,9 +204,35 @@ def _train(request: _Request, films: _Films, processes: Processes) -> TrainState
         resume=request.resume,
         start=films.start,
         own=films.own,
+        guides=films.guides,
+        teachers=films.teachers,
         processes=processes,
         report=lambda record: say(_describe_epoch(request.config, record)),
     )
+
+
+def _check_guides(request: _Request) -> None:
+    """Raise ConfigError where settings ask for what was not given."""
+    config = request.config
+    for weight, given, option in (
+        (config.lung_weight, request.lungs, "--lungs"),
+        (config.box_weight, request.boxes, "--boxes"),
+        (config.distill_weight, request.teachers or None, "--teacher"),
+    ):
+        if weight and given is None:
+            raise ConfigError(f"The settings give weight to what {option} names: add {option}.")
+
+
+def _load_teacher(path: Path, request: _Request) -> CamNetwork:
+    """Load a teacher's best network; ConfigError where it says other things or knows too much."""
+    run = load_run(path)
+    if run.config.outputs != request.config.outputs:
+        raise ConfigError(f"The teacher {path} has {run.config.outputs} outputs, not as many.")
+    if missing := sorted(set(request.without) - set(run.without)):
+        raise ConfigError(
+            f"The teacher {path} was trained with {', '.join(missing)}, left out here."
+        )
+    return run.network
 
 
 def _check_sources(examples: Sequence[Example], without: Sequence[str]) -> None:
@@ -233,8 +287,8 @@ def _measure(
 
 
 def describe_val(labels: NDArray[np.int64], logits: NDArray[np.float32]) -> dict[str, Any]:
-    """Return what run.json says of validation logits [N, 4]."""
-    predictions = logits.argmax(axis=1)
+    """Return what run.json says of validation logits [N, K]."""
+    predictions = class_logits(logits).argmax(axis=1)
     return {
         "accuracy": accuracy(labels, predictions),
         "macro_f1": macro_f1(labels, predictions),

@@ -1,0 +1,104 @@
+"""Where lungs and lesions lie on training films: masks and boxes, read beside the films.
+
+Masks are a folder with a `manifest.csv` (columns `film`, `mask`, paths relative to DATA and to the
+folder); boxes a CSV with a row a box: `film, x0, y0, x1, y1`, shares of width and height.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cxr_train.data.dataset import LoadedImages
+from cxr_train.data.lungs import MASK_SIDE, find_lungs
+from cxr_train.errors import DataError
+
+
+def make_guides(
+    films: LoadedImages,
+    *,
+    lungs: Path | None,
+    boxes: Path | None,
+    device: torch.device,
+    tell: Callable[[str], None],
+    steps: int | None = None,
+) -> NDArray[np.uint8] | None:
+    """Return guides [N, 2, 64, 64] of `films`, 0..255: lungs, then boxes; None without either.
+
+    Lungs without a mask are found by a network trained on the masks of these films (`steps`
+    shortens that). Raises DataError for a file that cannot be read or that names no film here.
+    """
+    if lungs is None and boxes is None:
+        return None
+    places = {example.name: index for index, example in enumerate(films.examples)}
+    guides = np.zeros((len(films.examples), 2, MASK_SIDE, MASK_SIDE), np.uint8)
+    if lungs is not None:
+        masks, known = _read_masks(lungs, places)
+        tell(f"{int(known.sum())} of {len(known)} training films have a lung mask")
+        shorter = {} if steps is None else {"steps": steps}
+        guides[:, 0] = find_lungs(films.pixels, masks, known, device=device, tell=tell, **shorter)
+    if boxes is not None:
+        count = _draw_boxes(boxes, places, guides[:, 1])
+        tell(f"{count} boxes on training films")
+    return guides
+
+
+def _read_masks(
+    folder: Path, places: dict[str, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    import cv2
+
+    masks = np.zeros((len(places), MASK_SIDE, MASK_SIDE), np.uint8)
+    known = np.zeros(len(places), np.bool_)
+    for row in _rows(folder / "manifest.csv", ("film", "mask")):
+        if row["film"] not in places:
+            continue
+        path = folder / row["mask"]
+        try:
+            mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+        except (OSError, cv2.error) as error:
+            raise DataError(f"The lung mask {path} cannot be read: {error}.") from error
+        if mask is None:
+            raise DataError(f"The lung mask {path} is no picture.")
+        inside = (mask > 0).astype(np.float32) * 255
+        side = (MASK_SIDE, MASK_SIDE)
+        masks[places[row["film"]]] = cv2.resize(inside, side, interpolation=cv2.INTER_AREA)
+        known[places[row["film"]]] = True
+    if not known.any():
+        raise DataError(f"{folder} has no mask of a training film: are its names those of DATA?")
+    return masks, known
+
+
+def _draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> int:
+    count = 0
+    for row in _rows(path, ("film", "x0", "y0", "x1", "y1")):
+        if row["film"] not in places:
+            continue
+        try:
+            x0, y0, x1, y1 = (
+                round(float(row[key]) * MASK_SIDE) for key in ("x0", "y0", "x1", "y1")
+            )
+        except ValueError as error:
+            raise DataError(f"{path}: a box of {row['film']} is no number: {error}.") from error
+        maps[places[row["film"]], y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = 255
+        count += 1
+    if not count:
+        raise DataError(f"{path} has no box on a training film: are its names those of DATA?")
+    return count
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    missing = [column for column in columns if not rows or column not in rows[0]]
+    if missing:
+        raise DataError(f"{path} lacks the column {', '.join(missing)}.")
+    return rows
