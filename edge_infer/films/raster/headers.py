@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.codecs.jpeg import Jpeg, read_jpeg
 from edge_infer.films.raster.tiff_directory import TiffDirectory, read_tiff_directories
+from edge_infer.films.raster.tiff_pieces import can_read_pieces
 from edge_infer.films.sniff import FileKind
 
+_THUMBNAIL_SIDE = 256
+"""A page of a TIFF that is no larger, and no more than a quarter of another, is no film."""
 _AGAIN = "copy it again or export it again from its source"
 
 
@@ -26,10 +29,14 @@ class RasterHeader:
     height: int
     jpeg: Jpeg | None = None
     """Of a JPEG: read as far as its data."""
+    tiff: TiffDirectory | None = None
+    """Of a TIFF whose strips or tiles are read here."""
+    is_rare_tiff: bool = False
+    """A TIFF that only libtiff knows."""
     has_alpha: bool = False
     """The file holds transparency that hides what is under it."""
     white_is_zero: bool = False
-    """Grey counts downwards and OpenCV leaves it so."""
+    """Grey counts downwards, and still does so when decoded."""
 
 
 def read_raster_header(data: bytes, kind: FileKind) -> RasterHeader:
@@ -133,24 +140,39 @@ def _read_bmp(data: bytes) -> RasterHeader:
 
 def _read_tiff(data: bytes) -> RasterHeader:
     directories = read_tiff_directories(data)
-    pages = [directory for directory in directories if not directory.is_reduced]
-    if len(pages) > 1 or not pages or directories[0].is_reduced:
-        raise _several_frames(len(directories))
-    page = pages[0]
-    _require_decodable(page)
-    if any(offset + count > len(data) for offset, count in page.strips):
-        raise truncated()
+    page = _find_film(directories)
+    if can_read_pieces(page):
+        return RasterHeader(
+            width=page.width,
+            height=page.height,
+            tiff=page,
+            has_alpha=page.extra_samples == 2 and page.samples in (2, 4),
+            white_is_zero=page.photometric == 0,
+        )
+    # Fax and other rare ones are left to libtiff, which reads the first page.
+    if directories[0].is_reduced or page.sample_format != 1 or page.bits not in (1, 8, 16):
+        raise _no_decoder(f"a {page.bits} bit TIFF of an unusual kind")
     return RasterHeader(
         width=page.width,
         height=page.height,
+        is_rare_tiff=True,
         # libtiff itself applies transparency at 8 bits, but not at 16.
         has_alpha=page.extra_samples == 2 and page.bits == 16,
         white_is_zero=page.photometric == 0 and page.bits > 8,
     )
 
 
-def _require_decodable(page: TiffDirectory) -> None:
-    if page.photometric == 3 and page.bits <= 8:
-        return
-    if page.sample_format != 1 or page.bits not in (1, 8, 12, 16):
-        raise _no_decoder(f"a {page.bits} bit TIFF of an unusual kind")
+def _find_film(directories: list[TiffDirectory]) -> TiffDirectory:
+    """Return the page that is the film: the only one, or the one beside its thumbnails."""
+    if not directories:
+        raise damaged()
+    # A writer may mark every page as reduced.
+    full = [page for page in directories if not page.is_reduced] or directories
+    largest = max(full, key=lambda page: page.width * page.height)
+    longest = max(largest.width, largest.height)
+    for page in full:
+        side = max(page.width, page.height)
+        is_thumbnail = side * 4 <= longest and side <= _THUMBNAIL_SIDE
+        if page is not largest and not is_thumbnail:
+            raise _several_frames(len(directories))
+    return largest

@@ -20,6 +20,8 @@ from edge_infer.films.file import FilmFile
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.raster.headers import RasterHeader, damaged, read_raster_header
 from edge_infer.films.raster.orientation import turn
+from edge_infer.films.raster.tiff_directory import TiffDirectory
+from edge_infer.films.raster.tiff_pieces import read_pieces
 from edge_infer.films.shrink import scaled_shape, shrink_factor
 from edge_infer.films.sniff import FileKind
 from edge_infer.films.study import InputType, StudyInfo
@@ -54,6 +56,7 @@ def read_raster(
         factor = shrink_factor((header.height, header.width), size)
         decoded, scale = _decode(data, header, factor)
         if decoded.ndim == 3:
+            decoded = _without_idle_alpha(decoded, header)
             _check_colour(decoded[..., :3])
         _check_not_blank(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
         full_shape = _turn(header, decoded, scale)
@@ -97,6 +100,10 @@ def _decode(data: bytes, header: RasterHeader, factor: int) -> tuple[NDArray[Any
         scale = jpeg_scale(factor)
         decoded = turn(decode_jpeg(header.jpeg, scale=scale), header.jpeg.orientation)
         return _to_rgb(decoded) if decoded.ndim == 3 and decoded.shape[2] == 4 else decoded, scale
+    if header.tiff is not None:
+        return turn(_read_tiff(data, header.tiff), header.tiff.orientation), 1
+    if header.is_rare_tiff:
+        _check_with_libtiff(data)
     # UNCHANGED alone keeps transparency, but it ignores EXIF orientation.
     plain = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
     picture = decode_with_opencv(data, cv2.IMREAD_UNCHANGED if header.has_alpha else plain)
@@ -108,6 +115,29 @@ def _decode(data: bytes, header: RasterHeader, factor: int) -> tuple[NDArray[Any
         code = cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
         picture = np.asarray(cv2.cvtColor(picture, code))
     return picture, 1
+
+
+def _read_tiff(data: bytes, page: TiffDirectory) -> NDArray[Any]:
+    """Return [H, W], or three or four channels, the fourth of them transparency."""
+    picture = read_pieces(data, page)
+    if picture.ndim == 3 and picture.shape[2] == 2:  # grey and something else
+        return picture[..., [0, 0, 0, 1]]
+    if picture.ndim == 3 and picture.shape[2] > 3 and page.photometric < 2:
+        return picture[..., 0]
+    return picture
+
+
+def _check_with_libtiff(data: bytes) -> None:
+    """Refuse what libtiff cannot decode: OpenCV does not ask it."""
+    import imagecodecs
+
+    # The boundary of decoding; see jpeg.py.
+    try:
+        imagecodecs.tiff_decode(data)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise damaged() from error
 
 
 def _to_rgb(inverted_cmyk: NDArray[Any]) -> NDArray[np.uint8]:
@@ -128,7 +158,7 @@ def _turn(header: RasterHeader, decoded: NDArray[Any], scale: int) -> tuple[int,
 
 def _to_grey(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint16]:
     """Return [H, W] uint16 over the whole range from [H, W] or [H, W, 3 or 4] uint8 or uint16."""
-    grey = _merge_channels(decoded, header)
+    grey = _merge_channels(decoded)
     full = grey.astype(np.uint16) * np.uint16(65535 // _white(grey))
     return 65535 - full if header.white_is_zero else full
 
@@ -142,7 +172,7 @@ def _to_small_grey(
     full_shape: tuple[int, int],
 ) -> NDArray[np.uint16]:
     """Return the area means [h, w] of what `_to_grey` would give."""
-    grey = _merge_channels(decoded, header)
+    grey = _merge_channels(decoded)
     bits = 8 * grey.dtype.itemsize
     sums, parts = area_sums(grey, size, bits=bits, scale=scale, full=full_shape)
     sums *= np.uint64(65535 // _white(grey))
@@ -151,14 +181,14 @@ def _to_small_grey(
     return round_means(sums, parts)
 
 
-def _merge_channels(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.uint8 | np.uint16]:
+def _merge_channels(decoded: NDArray[Any]) -> NDArray[np.uint8 | np.uint16]:
     """Return one channel, [H, W]; of a picture that has only one, that."""
     if decoded.ndim == 2:
         return decoded
     import cv2
 
     grey = cv2.cvtColor(np.ascontiguousarray(decoded[..., :3]), cv2.COLOR_RGB2GRAY)
-    if header.has_alpha and decoded.shape[2] == 4:
+    if decoded.shape[2] == 4:
         alpha, white = decoded[..., 3], _white(decoded)
         grey = ((grey.astype(np.uint32) * alpha + white // 2) // white).astype(grey.dtype)
     return np.asarray(grey)
@@ -166,6 +196,26 @@ def _merge_channels(decoded: NDArray[Any], header: RasterHeader) -> NDArray[np.u
 
 def _white(pixels: NDArray[Any]) -> int:
     return int(np.iinfo(pixels.dtype).max)
+
+
+def _without_idle_alpha(decoded: NDArray[Any], header: RasterHeader) -> NDArray[Any]:
+    """Drop transparency that shows nothing; refuse one that hides most of the film.
+
+    A writer's alpha of 0 or 1 everywhere would leave a black film.
+    """
+    if not header.has_alpha or decoded.shape[2] < 4:
+        return decoded[..., :3]
+    alpha = _sample(decoded[..., 3], _COLOUR_SAMPLE_SIDE)
+    middle, high = np.percentile(alpha, (50, 99.5), method="nearest")
+    clear = _white(decoded) // 4
+    if high < clear:
+        return decoded[..., :3]
+    if middle < clear:
+        raise UnsupportedImage(
+            "Most of the picture is hidden by its transparency; export it without transparency.",
+            ReasonCode.BLANK,
+        )
+    return decoded
 
 
 def _check_colour(colours: NDArray[Any]) -> None:

@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnreadableImage
 
-_FORMATS = {1: "B", 3: "H", 4: "I"}
-"""BYTE, SHORT, LONG: the types of every tag that is read here."""
-_TAGS = frozenset({254, 256, 257, 258, 262, 273, 279, 324, 325, 338, 339})
+_FORMATS = {1: "u1", 3: "u2", 4: "u4", 7: "u1"}
+"""BYTE, SHORT, LONG, UNDEFINED: the types of every tag that is read here."""
+_TAGS = frozenset(
+    (
+        *(254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279),
+        *(284, 317, 320, 322, 323, 324, 325, 338, 339, 347),
+    )
+)
 _MOST_PAGES = 1000
+Order = Literal["<", ">"]
+_Tags = dict[int, NDArray[np.unsignedinteger]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TiffDirectory:
     """One page: the tags that decide how it is decoded."""
 
+    order: Order
+    """Of the bytes in its numbers, `<` or `>`."""
     width: int
     height: int
     bits: int
+    """0 where the samples differ."""
+    samples: int
+    compression: int
     photometric: int
     """0: white is zero, 1: black is zero, 2: RGB, 3: palette."""
     sample_format: int
-    """1: unsigned whole numbers."""
+    """1: unsigned whole numbers, 2: signed ones."""
     extra_samples: int
     """2: transparency not yet applied to the colours."""
+    orientation: int
+    predictor: int
+    """2: each sample is stored as its difference from the one before."""
+    is_planar: bool
+    is_bit_reversed: bool
     is_reduced: bool
-    """A thumbnail of another page (NewSubfileType)."""
-    strips: tuple[tuple[int, int], ...]
-    """Offset and length of each strip or tile in the file; empty where the lengths are absent."""
+    """A thumbnail of another page, or its mask (NewSubfileType, SubfileType)."""
+    piece: tuple[int, int]
+    """Rows and columns of a strip or tile."""
+    is_tiled: bool
+    offsets: NDArray[np.unsignedinteger] = field(repr=False)
+    """Where in the file each strip or tile lies."""
+    counts: NDArray[np.unsignedinteger] = field(repr=False)
+    """How many bytes each has; empty where the file does not say."""
+    colour_map: NDArray[np.unsignedinteger] = field(repr=False)
+    jpeg_tables: bytes = field(repr=False)
 
 
 def read_tiff_directories(data: bytes) -> list[TiffDirectory]:
@@ -37,7 +65,7 @@ def read_tiff_directories(data: bytes) -> list[TiffDirectory]:
 
     Raises struct.error where the file ends too early and UnreadableImage for BigTIFF and loops.
     """
-    order = "<" if data[:2] == b"II" else ">"
+    order: Order = "<" if data[:2] == b"II" else ">"
     if struct.unpack_from(f"{order}H", data, 2)[0] != 42:
         raise UnreadableImage(
             "The file is a BigTIFF, which cannot be read here; export it as DICOM or as a PNG.",
@@ -45,49 +73,67 @@ def read_tiff_directories(data: bytes) -> list[TiffDirectory]:
         )
     directories: list[TiffDirectory] = []
     (at,) = struct.unpack_from(f"{order}I", data, 4)
+    seen = set[int]()
     while at:
-        if len(directories) == _MOST_PAGES:
+        if at in seen or len(directories) == _MOST_PAGES:
             raise UnreadableImage(
                 "The list of pages in this TIFF file is damaged; export it again.",
                 ReasonCode.DAMAGED,
             )
+        seen.add(at)
         tags, at = _read_tags(data, at, order)
-        directories.append(_to_directory(tags))
+        directories.append(_to_directory(tags, order))
     return directories
 
 
-def _read_tags(data: bytes, at: int, order: str) -> tuple[dict[int, tuple[int, ...]], int]:
+def _read_tags(data: bytes, at: int, order: Order) -> tuple[_Tags, int]:
+    """Return the values of the tags, which are views of `data`, and where the next page is."""
     (count,) = struct.unpack_from(f"{order}H", data, at)
-    tags: dict[int, tuple[int, ...]] = {}
+    tags: _Tags = {}
     for entry in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, values = struct.unpack_from(f"{order}HHI", data, entry)
-        letter = _FORMATS.get(kind)
-        if letter is None or tag not in _TAGS:
+        if kind not in _FORMATS or tag not in _TAGS:
             continue
-        size = struct.calcsize(letter) * values
+        number = np.dtype(_FORMATS[kind]).newbyteorder(order)
         start = entry + 8
-        if size > 4:
+        if number.itemsize * values > 4:
             (start,) = struct.unpack_from(f"{order}I", data, start)
-        if start + size > len(data):
+        if start + number.itemsize * values > len(data):
             raise struct.error(f"tag {tag} lies beyond the end of the file")
-        tags[tag] = struct.unpack_from(f"{order}{values}{letter}", data, start)
+        tags[tag] = np.frombuffer(data, number, values, start)
     (following,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * count)
     return tags, following
 
 
-def _to_directory(tags: dict[int, tuple[int, ...]]) -> TiffDirectory:
+def _to_directory(tags: _Tags, order: Order) -> TiffDirectory:
     def first(tag: int, default: int) -> int:
-        return (tags.get(tag) or (default,))[0]
+        values = tags.get(tag)
+        return int(values[0]) if values is not None and values.size else default
 
-    offsets = tags.get(273) or tags.get(324) or ()
-    lengths = tags.get(279) or tags.get(325) or ()
+    nothing = np.empty(0, np.uint32)
+    bits = tags.get(258, np.ones(1, np.uint32))
+    is_tiled = 324 in tags
+    width, height = first(256, 0), first(257, 0)
+    strip = min(first(278, height), height), width
     return TiffDirectory(
-        width=first(256, 0),
-        height=first(257, 0),
-        bits=first(258, 1),
+        order=order,
+        width=width,
+        height=height,
+        bits=int(bits[0]) if bits.size and (bits == bits[0]).all() else 0,
+        samples=first(277, 1),
+        compression=first(259, 1),
         photometric=first(262, 1),
         sample_format=first(339, 1),
         extra_samples=first(338, 0),
-        is_reduced=bool(first(254, 0) & 1),
-        strips=tuple(zip(offsets, lengths, strict=False)),
+        orientation=first(274, 1),
+        predictor=first(317, 1),
+        is_planar=first(284, 1) == 2,
+        is_bit_reversed=first(266, 1) == 2,
+        is_reduced=bool(first(254, 0) & 5) or first(255, 1) == 2,
+        piece=(first(323, 0), first(322, 0)) if is_tiled else strip,
+        is_tiled=is_tiled,
+        offsets=tags.get(324 if is_tiled else 273, nothing),
+        counts=tags.get(325 if is_tiled else 279, nothing),
+        colour_map=tags.get(320, nothing),
+        jpeg_tables=tags.get(347, nothing).tobytes(),
     )

@@ -80,3 +80,42 @@ def make_tiff(
         link = len(out)
         out += bytes(4) + tail
     return bytes(out)
+
+
+def make_strips(
+    strips: list[bytes],
+    *,
+    shape: tuple[int, int],
+    bits: int,
+    compression: int = 1,
+    rows: int = 0,
+    samples: int = 1,
+    tags: dict[int, tuple[int, ...]] | None = None,
+    order: str = "<",
+) -> bytes:
+    """Write a TIFF of one page from its packed strips (or tiles: `tags` says so)."""
+    height, width = shape
+    start, body = 8, b"".join(strips)
+    offsets = [start + sum(map(len, strips[:index])) for index in range(len(strips))]
+    entries: dict[int, tuple[int, ...]] = {
+        256: (width,),
+        257: (height,),
+        258: (bits,) * samples,
+        259: (compression,),
+        262: (2 if samples >= 3 else 1,),
+        273: tuple(offsets),
+        277: (samples,),
+        278: (rows or height,),
+        279: tuple(map(len, strips)),
+        **(tags or {}),
+    }
+    entries = {tag: values for tag, values in sorted(entries.items()) if values}
+    at = start + len(body)
+    tail_at, directory, tail = at + 2 + 12 * len(entries) + 4, b"", b""
+    for tag, values in entries.items():
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        if len(values) > 1:
+            packed, tail = struct.pack(f"{order}I", tail_at + len(tail)), tail + packed
+        directory += struct.pack(f"{order}HHI", tag, 4, len(values)) + packed
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", at)
+    return head + body + struct.pack(f"{order}H", len(entries)) + directory + bytes(4) + tail

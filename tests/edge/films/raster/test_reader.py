@@ -274,6 +274,29 @@ def test_refuses_with_the_reason(name: str, tmp_path: Path) -> None:
     assert (type(error), error.code) == (kind, code)
 
 
+SHADE = np.zeros_like(RAMP)
+SHADE[:, 150:] = 255
+"""Opaque in a fifth of the picture."""
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 3])
+def test_transparency_that_would_hide_the_film_is_passed_over(alpha: int, tmp_path: Path) -> None:
+    clear = np.full_like(RAMP, alpha)
+    colours = encode(stack(RAMP, RAMP, RAMP, clear), ".png")
+    grey = make_png(stack(RAMP, clear).reshape(130, -1), width=192, bits=8, colour_type=4)
+    tiff = make_tiff(stack(RAMP, RAMP, RAMP, clear), photometric=2, tags={338: (2,)})
+    for data in (colours, grey, tiff):
+        np.testing.assert_array_equal(read(data, tmp_path).pixels, FULL)
+
+
+def test_transparency_that_hides_most_of_the_film_is_named(tmp_path: Path) -> None:
+    for data in (
+        encode(stack(RAMP, RAMP, RAMP, SHADE), ".png"),
+        make_tiff(stack(RAMP, RAMP, RAMP, SHADE), photometric=2, tags={338: (2,)}),
+    ):
+        assert "transparen" in str(refuse(data, tmp_path))
+
+
 def test_a_thumbnail_beside_the_film_is_no_second_film(tmp_path: Path) -> None:
     two = make_tiff(RAMP, pages=2, tags={254: (0,)})
     last = two.rindex(struct.pack("<HHII", 254, 4, 1, 0))
