@@ -20,7 +20,7 @@ from cxr_train.data.manifest import MIN_AGE_YEARS, fingerprint, read_data, selec
 from cxr_train.errors import DataError
 from cxr_train.figures.tb_threshold import fit_rule
 from cxr_train.fit.checkpoint import LoadedRun
-from cxr_train.fit.revision import git_revision
+from cxr_train.revision import git_revision
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import (
     CLASSES,

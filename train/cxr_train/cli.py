@@ -187,9 +187,9 @@ def compare(
     cache: CacheOption = None,
 ) -> None:
     """Do the study's experiment: cnn5 and resnet18, augmented or not, on one budget."""
-    from cxr_train.compare.run import compare_run
+    from cxr_train.compare.run import compare as compare_cells
 
-    compare_run(
+    lines = compare_cells(
         data,
         out,
         budget=budget,
@@ -201,6 +201,8 @@ def compare(
         ledger=ledger,
         cache=cache,
     )
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command("leave-out")
@@ -228,7 +230,6 @@ def leave_out(
         arch=arch,
         augment=augment,
         cache=cache,
-        say=_say,
     )
     for line in describe_folds(folds):
         typer.echo(line)
@@ -261,10 +262,6 @@ def card(
     from cxr_train.evaluate.model_card_page import write_model_card
 
     write_model_card(model, evaluation, out, left_out or ())
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def main() -> None:

@@ -31,10 +31,11 @@ def write_sources(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_left_out_source_is_seen_by_nothing(tmp_path: Path) -> None:
+def test_a_left_out_source_is_seen_by_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "data").mkdir()
     data = write_sources(tmp_path / "data")
-    lines: list[str] = []
     (fold,) = leave_out(
         data,
         tmp_path / "out",
@@ -43,7 +44,6 @@ def test_a_left_out_source_is_seen_by_nothing(tmp_path: Path) -> None:
         arch="cnn5",
         augment="none",
         cache=tmp_path / "cache",
-        say=lines.append,
     )
     (run,) = (tmp_path / "out" / "runs").iterdir()
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def test_a_left_out_source_is_seen_by_nothing(tmp_path: Path) -> None:
     assert {m.n for m in fold.metrics if m.name == "accuracy"} == {12}
     assert not [m for m in fold.metrics if m.class_name == "tuberculosis" and m.name == "auroc"]
     assert "without school: 12 films of it" in "\n".join(describe_folds([fold]))
-    assert lines == ["without school"]
+    assert capsys.readouterr().err.splitlines() == ["without school"]
 
 
 def test_an_unknown_source_is_named(tmp_path: Path) -> None:
@@ -67,5 +67,4 @@ def test_an_unknown_source_is_named(tmp_path: Path) -> None:
             budget=parse_budget("32x2"),
             arch="cnn5",
             augment="none",
-            say=print,
         )

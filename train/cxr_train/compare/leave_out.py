@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from cxr_train.figures.measures import Films, measure_classes, measure_tb
 from cxr_train.figures.metrics import show_interval
 from cxr_train.figures.operating_point import is_adult
 from cxr_train.result_files import write_json
+from cxr_train.terminal import say
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.model_card import Metric
 
@@ -52,7 +53,6 @@ def leave_out(
     arch: str,
     augment: str,
     cache: Path | None = None,
-    say: Callable[[str], None],
 ) -> tuple[Fold, ...]:
     """Train and measure one fold per entry of `folds`, each a list of sources parted by commas.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cxr_train.evaluate.evaluation import Evaluation
 from cxr_train.figures.measures import ALL
-from cxr_train.fit.revision import git_revision
 from cxr_train.result_files import unwritable
+from cxr_train.revision import git_revision
 
 LEDGER_FILE = "test_ledger.csv"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from cxr_train.fit.revision import git_revision
+from cxr_train.revision import git_revision
 
 
 def test_the_revision_is_that_of_the_checkout_that_tracks_the_file(tmp_path: Path) -> None:
