@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,12 +33,12 @@ def make_residual_network(path: Path) -> None:
         nodes.append(helper.make_node("Conv", inputs, [name], name=name, pads=pads))
         return name
 
-    def node(kind: str, inputs: list[str], name: str, **attributes: object) -> str:
+    def node(kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
     node("Cast", ["image"], "grey", to=TensorProto.FLOAT)
-    weights.append(numpy_helper.from_array(np.float32(100), "hundred"))
+    weights.append(numpy_helper.from_array(np.array(100, np.float32), "hundred"))
     node("Div", ["grey", "hundred"], "input")
     at = node("Relu", [convolve("input", "first", channels=1)], "start")
     for number, is_beside in enumerate((False, True, False)):

@@ -11,11 +11,12 @@ import torch
 
 from cxr_export.errors import ParityError
 from cxr_export.export_run import export_run
-from cxr_export.quantize import open_session, run_logits
+from cxr_export.quantize import open_session, quantize, run_logits
+from cxr_export.to_onnx import export_onnx
 from cxr_train.data.manifest import read_data, select
 from cxr_train.fit.checkpoint import load_run
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.self_test import run_self_test
+from edge_infer.model.self_test import run_self_test, self_test_inputs
 from tests.export.small_run import SIDE
 from tests.train.tiny_films import write_data
 
@@ -109,12 +110,9 @@ def test_every_method_is_tried_then_layers_are_exempted(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Quantized logits are pushed off until two layers are exempt: that candidate must win."""
-    import cxr_export.candidates as room
-
-    honest = room.quantize
 
     def push(prepared: Path, int8: Path, pixels: object, **options: object) -> None:
-        honest(prepared, int8, pixels, **options)  # type: ignore[arg-type]
+        quantize(prepared, int8, pixels, **options)  # type: ignore[arg-type]
         if len(options["exempt"]) < 2:  # type: ignore[arg-type]
             broken = onnx.load(int8)
             (bias,) = (t for t in broken.graph.initializer if list(t.dims) == [4])
@@ -122,7 +120,7 @@ def test_every_method_is_tried_then_layers_are_exempted(
             bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
             onnx.save(broken, int8)
 
-    monkeypatch.setattr(room, "quantize", push)
+    monkeypatch.setattr("cxr_export.candidates.quantize", push)
     out = tmp_path / "m.onnx"
     export_run(run, out, cache=run.parent / "cache")
     card = Classifier.load(out).card
@@ -139,17 +137,14 @@ def test_a_sabotaged_checkpoint_is_rejected(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exported graph is given other weights than the checkpoint it is compared with."""
-    import cxr_export.export_run as room
-
-    honest = room.export_onnx
 
     def spoil(_network: torch.nn.Module, path: Path, *, size: int) -> None:
         other = load_run(run).network
         with torch.no_grad():
             other.bias.add_(0.5)
-        honest(other, path, size=size)
+        export_onnx(other, path, size=size)
 
-    monkeypatch.setattr(room, "export_onnx", spoil)
+    monkeypatch.setattr("cxr_export.export_run.export_onnx", spoil)
     out = tmp_path / "model.onnx"
     with pytest.raises(ParityError, match="torch against fp32 ONNX"):
         export_run(run, out, cache=run.parent / "cache")
@@ -161,10 +156,8 @@ def test_a_model_that_reads_back_otherwise_is_rejected_too(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even the last check, after the card is written, leaves `.rejected` and no model."""
-    import cxr_export.export_run as room
-
-    honest = room.self_test_inputs
-    monkeypatch.setattr(room, "self_test_inputs", lambda h, w: 255 - honest(h, w))
+    others = "cxr_export.export_run.self_test_inputs"
+    monkeypatch.setattr(others, lambda h, w: 255 - self_test_inputs(h, w))
     out = tmp_path / "m.onnx"
     with pytest.raises(ParityError, match="does not read back"):
         export_run(run, out, cache=run.parent / "cache")

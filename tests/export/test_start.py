@@ -41,9 +41,8 @@ def test_unfolded_network_equals_the_file_in_both_modes(model: Path, run: Path) 
     assert (evaluated.argmax(axis=1) == expected.argmax(axis=1)).all()
     # The same films gave the statistics, so a training step sees the network unchanged.
     np.testing.assert_allclose(trained, evaluated, atol=1e-3)
-    variances = [
-        module.running_var for module in network.features if hasattr(module, "running_var")
-    ]
+    norms = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    variances = [norm.running_var for norm in norms if norm.running_var is not None]
     assert len(variances) == 5 and all(float(v.std()) > 0 for v in variances)
 
 

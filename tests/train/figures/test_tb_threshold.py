@@ -61,7 +61,7 @@ def test_a_pooled_source_that_needs_less_decides_where_no_hospital_does() -> Non
     elsewhere = [("TBX11K", TB, 5.0, NORMAL)] * 20
     point = choose(EASY + elsewhere)
     assert point.threshold == 5.0 and [one.own_threshold for one in point.hospitals] == [90.0]
-    alone = choose([("", *rest) for _, *rest in EASY])
+    alone = choose([("", label, score, called) for _, label, score, called in EASY])
     assert alone.hospitals == () and alone.population == "made up"
 
 
