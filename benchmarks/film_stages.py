@@ -79,9 +79,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("csv", type=Path)
     parser.add_argument("--full-decode", action="store_true")
+    parser.add_argument("--model", type=Path, default=bundled_model())
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    classifier = Classifier.load(bundled_model())
+    classifier = Classifier.load(options.model)
     found = find_films([options.folder])
     both = [screen_one(image, classifier, full_decode=options.full_decode) for image in found.films]
     day = ScreenedDay(

@@ -1,6 +1,6 @@
 """One worklist on every PC: the same folder on this processor and on three older ones, emulated.
 
-    python -m benchmarks.one_worklist [FOLDER] [--films 3] [--full-decode]
+    python -m benchmarks.one_worklist [FOLDER] [--films 3] [--full-decode] [--model FILE]
 
 Without FOLDER, phantoms of examples/day are written as every kind of file, lossy ones among them.
 Compares worklist.csv byte for byte with qemu-x86_64 (Debian package qemu-user) as Haswell (AVX2, no
@@ -91,10 +91,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--films", type=int, default=3)
     parser.add_argument("--full-decode", action="store_true")
+    parser.add_argument("--model", type=Path)
     options = parser.parse_args()
     if shutil.which("qemu-x86_64") is None:
         sys.exit("qemu-x86_64 is not installed (Debian package qemu-user)")
     passed = ["--full-decode"] if options.full_decode else []
+    passed += ["--model", str(options.model)] if options.model is not None else []
     with tempfile.TemporaryDirectory() as made:
         folder = options.folder
         if folder is None:

@@ -1,6 +1,6 @@
 """Does reading less of a film change what is printed? The reduced path against the exact one.
 
-    python -m benchmarks.reduced_decode DATA [--films 24]
+    python -m benchmarks.reduced_decode DATA [--films 24] [--model FILE]
 
 Takes films of DATA's val split, two thirds of them with a top probability under 0.95 (a film that
 is certain of its class hides every difference), enlarges each to 1024 on its longer side and to
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def margin(finding: Finding, card: ModelCard) -> float:
     return min(gaps)
 
 
-def choose(examples: list[Example], classifier: Classifier, films: int) -> list[Example]:
+def choose(examples: Sequence[Example], classifier: Classifier, films: int) -> list[Example]:
     """Draw films, two thirds of them uncertain of their class."""
     logits = np.stack([run(example.path, classifier, None) for example in examples])
     top = calibrated_probabilities(logits, classifier.card.temperature).max(axis=1)
@@ -111,7 +111,7 @@ def report(name: str, found: list[Difference]) -> None:
     """Print one line."""
     points = np.array([one.points for one in found])
     logits = np.array([one.logit for one in found])
-    within = np.mean((points <= _POINTS) & (logits <= _LOGIT))
+    within = share_within(found)
     changed = [f"{one.margin:.2f}" for one in found if one.is_changed]
     print(
         f"{name:28} {len(found):5} {_spread(points)}   {_spread(logits)}  {within:7.1%}   "
@@ -124,31 +124,44 @@ def _spread(values: NDArray[np.float64]) -> str:
     return " ".join(f"{v:6.3f}" for v in (*np.percentile(values, (50, 99)), values.max()))
 
 
-def main() -> None:
-    """Parse the command line, write and read the files, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--films", type=int, default=24)
-    options = parser.parse_args()
+def measure(
+    classifier: Classifier, examples: Sequence[Example], films: int
+) -> dict[str, list[Difference]]:
+    """Return what reading less changes, by kind and size of file, of `films` of these films."""
     cv2.setNumThreads(1)
-    classifier = Classifier.load(bundled_model())
     found: dict[str, list[Difference]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        chosen = choose(select(read_data(options.data), "val"), classifier, options.films)
-        for number, example in enumerate(chosen):
+        for number, example in enumerate(choose(examples, classifier, films)):
             grey = cv2.imread(str(example.path), cv2.IMREAD_GRAYSCALE)
             for size, pixels in make(grey, number):
                 for kind in KINDS:
                     path = write_film(Path(folder), pixels, kind)
                     found.setdefault(f"{kind} {size}", []).append(compare(path, classifier))
-    everything: Iterable[Difference] = [one for some in found.values() for one in some]
+    return found
+
+
+def share_within(found: Sequence[Difference]) -> float:
+    """Return the share of files whose score and logits hold what is allowed."""
+    return float(np.mean([one.points <= _POINTS and one.logit <= _LOGIT for one in found]))
+
+
+def main() -> None:
+    """Parse the command line, write and read the files, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--films", type=int, default=24)
+    parser.add_argument("--model", type=Path, default=bundled_model())
+    options = parser.parse_args()
+    classifier = Classifier.load(options.model)
+    found = measure(classifier, select(read_data(options.data), "val"), options.films)
+    everything = [one for some in found.values() for one in some]
     unsure = np.mean([one.top < _CERTAIN for one in everything])
     print(f"{options.films} films, {unsure:.0%} of the files with a top probability under 0.95")
     print(f"{'':28} files   TB score points          largest logit         within   decisions")
     print(f"{'':28}       median   99 %    max   median   99 %    max   of both   changed")
     for name, some in sorted(found.items()):
         report(name, some)
-    report("all", list(everything))
+    report("all", everything)
 
 
 if __name__ == "__main__":

@@ -81,18 +81,23 @@ def default_ledger(out: Path) -> Path:
 
 
 def append(looks: list[Look], ledger: Path) -> None:
-    """Append looks that are not there yet (same model and split); ReportError if not writable."""
+    """Append looks that are not there yet; ReportError where the ledger is not writable.
+
+    A model on a split of as many films is one look, however often it is repeated.
+    """
     columns = [field.name for field in fields(Look)]
     with unwritable(ledger):
         known = set()
         if ledger.is_file():
             with ledger.open(encoding="utf-8", newline="") as file:
-                known = {(row["model_sha256"], row["split"]) for row in csv.DictReader(file)}
+                known = {
+                    (row["model_sha256"], row["split"], row["n"]) for row in csv.DictReader(file)
+                }
         new = not ledger.is_file()
         with ledger.open("a", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
             if new:
                 writer.writeheader()
             for look in looks:
-                if (look.model_sha256, look.split) not in known:
+                if (look.model_sha256, look.split, str(look.n)) not in known:
                     writer.writerow(vars(look))
