@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnreadableImage
+from edge_infer.films.memory import require_memory
 from edge_infer.films.shrink import scaled_shape
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
@@ -139,6 +140,10 @@ def decode_jpeg(
     end before the picture does, DAMAGED where they cannot be what was written. That the end mark
     alone is missing is no damage.
     """
+    # Only a progressive picture is held whole, as coefficients of 16 bits.
+    is_held = jpeg.process in _DCT - _SEQUENTIAL
+    whole = jpeg.rows * jpeg.columns * jpeg.samples
+    require_memory(whole * (1 + (jpeg.bits > 8)) // scale**2 + 2 * whole * is_held)
     if jpeg.process == _JPEG_LS:
         return _decode_jpeg_ls(jpeg)
     head = jpeg.head

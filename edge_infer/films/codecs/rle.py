@@ -53,7 +53,8 @@ def _unpack(segment: memoryview, size: int) -> NDArray[np.uint8]:
     # The boundary of decoding; see dicom_codestream.
     except Exception as error:
         raise _damaged() from error
-    if unpacked.size < size:
+    # What is more than the picture is padding: all alike.
+    if unpacked.size < size or np.unique(unpacked[size:]).size > 1:
         raise _damaged()
     return np.asarray(unpacked[:size], dtype=np.uint8)
 

@@ -21,6 +21,7 @@ from edge_infer.films.codecs.jpeg_2000 import (
     read_jpeg_2000_header,
 )
 from edge_infer.films.dicom.syntax import Encoding
+from edge_infer.films.memory import require_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,8 @@ def decode_codestream(
     reduced = decode_reduced(data, factor) if factor > 1 else None
     if reduced is not None:
         return reduced
+    # OpenJPEG works on 32 bits a sample.
+    require_memory(stream.rows * stream.columns * stream.samples * (4 + (1 + (stream.bits > 8))))
     # The boundary of decoding: imagecodecs raises its own errors for damaged streams, and
     # ValueError, TypeError or MemoryError for stranger ones. OpenJPEG for HTJ2K too, although
     # `htj2k_decode` takes half the time: the latter prints the errors of damaged streams to stderr

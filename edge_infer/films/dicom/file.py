@@ -19,13 +19,20 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
-from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
+from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.films.dicom.elements import DicomElements
 from edge_infer.films.dicom.syntax import Encoding, TransferSyntax
 from edge_infer.films.file import take
+from edge_infer.films.memory import MOST_PACKED_BYTES, too_large
 
-MAX_INFLATED_BYTES = 2**30
+MAX_INFLATED_BYTES = MOST_PACKED_BYTES
 """A deflated header and picture may fill this much memory and no more (1 MB can hold 1 GB)."""
+_LONGEST_VALUE = 2**20
+"""Header values beyond this (private elements; no table is that long) are passed over, unread."""
+_MOST_HEADER_BYTES = 2**26
+"""All the others together."""
+_PADDING = 2
+"""Bytes that may follow a deflated data set, which is made even, or a sector full of zeros."""
 
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float, double float and integer pixel data: parsing stops before any of them."""
@@ -51,11 +58,23 @@ class _WatchedStream:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._read = 0
         self.is_cut = False
-        self.seek, self.tell = stream.seek, stream.tell
+        self.tell = stream.tell
+        start = stream.tell()
+        self._end = stream.seek(0, io.SEEK_END)
+        stream.seek(start)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        at = self._stream.seek(offset, whence)
+        self.is_cut |= at > self._end
+        return at
 
     def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
+        data = self._stream.read(min(size, _MOST_HEADER_BYTES) if size >= 0 else size)
+        self._read += len(data)
+        if self._read > _MOST_HEADER_BYTES:
+            raise too_large("its header alone is larger than a film")
         # An 8-byte read that finds nothing is the parser looking for one more element.
         if len(data) < size and (data or size > 8):
             self.is_cut = True
@@ -65,7 +84,7 @@ class _WatchedStream:
 def parse_dicom(file: BinaryIO) -> DicomFile:
     """Parse the header of a DICOM file, with or without its 128-byte preamble.
 
-    Raises UnreadableImage DAMAGED or UnsupportedImage TOO_LARGE: whatever pydicom raises for a
+    Raises UnreadableImage DAMAGED or TOO_LARGE: whatever pydicom raises for a
     damaged header is converted here.
     """
     try:
@@ -105,7 +124,11 @@ def _read_elements(
 ) -> tuple[Dataset, bool]:
     watched = _WatchedStream(stream)
     dataset = read_dataset(
-        cast(BinaryIO, watched), syntax.is_implicit, syntax.is_little_endian, stop_when=stop_when
+        cast(BinaryIO, watched),
+        syntax.is_implicit,
+        syntax.is_little_endian,
+        stop_when=stop_when,
+        defer_size=_LONGEST_VALUE,
     )
     return dataset, watched.is_cut and _is_at_end(stream)
 
@@ -135,7 +158,7 @@ def _guess_syntax(file: BinaryIO) -> TransferSyntax:
 def _inflate(file: BinaryIO) -> tuple[BinaryIO, bool]:
     """Inflate the rest of the file into memory, and say whether it was all there.
 
-    Raises UnsupportedImage TOO_LARGE beyond MAX_INFLATED_BYTES, UnreadableImage DAMAGED.
+    Raises UnreadableImage TOO_LARGE beyond MAX_INFLATED_BYTES; DAMAGED, also where more follows.
     """
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     inflated = io.BytesIO()
@@ -144,13 +167,13 @@ def _inflate(file: BinaryIO) -> tuple[BinaryIO, bool]:
             while compressed:
                 inflated.write(inflater.decompress(compressed, 2**24))
                 if inflated.tell() > MAX_INFLATED_BYTES:
-                    raise UnsupportedImage(
-                        "The film is too large: its deflated content exceeds 1 GiB.",
-                        ReasonCode.TOO_LARGE,
-                    )
+                    raise too_large(f"its deflated content exceeds {MAX_INFLATED_BYTES >> 20} MB")
                 compressed = inflater.unconsumed_tail
     except zlib.error as error:
         raise _damaged() from error
+    after = inflater.unused_data + bytes(take(file, 2**16))
+    if len(after) > _PADDING and after.strip(b"\0"):
+        raise _damaged()
     inflated.seek(0)
     return inflated, inflater.eof
 

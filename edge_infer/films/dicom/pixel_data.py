@@ -10,10 +10,13 @@ from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.dicom.file import DicomFile
 from edge_infer.films.dicom.syntax import TransferSyntax
 from edge_infer.films.file import take
+from edge_infer.films.memory import MOST_PACKED_BYTES, too_large
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _ITEM, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _UNDEFINED = 0xFFFFFFFF
+_LOOKED_AT = 4096
+"""Bytes after the pixels that are looked at: a sector."""
 _LONG_FORM = (b"OB", b"OW", b"OF", b"OD", b"UN", b"OL", b"OV", b"SQ", b"UT", b"UC", b"UR")
 
 
@@ -61,8 +64,14 @@ def open_pixel_data(film: DicomFile) -> PixelData:
     )
 
 
-def read_native_frame(pixel_data: PixelData, *, size: int) -> bytes | memoryview:
-    """Return the first `size` bytes of uncompressed pixels; raises TRUNCATED or DAMAGED."""
+def read_native_frame(
+    pixel_data: PixelData, *, size: int, line: int = _UNDEFINED
+) -> bytes | memoryview:
+    """Return the first `size` bytes of uncompressed pixels; raises TRUNCATED or DAMAGED.
+
+    Damaged is also a picture with more bytes than its rows and columns account for: a `line` (the
+    bytes of a row or column, whichever are fewer) or more, unless they are zeros.
+    """
     if pixel_data.length == _UNDEFINED:
         raise UnreadableImage(
             "The picture is damaged: PixelData (7FE0,0010) is compressed, but "
@@ -72,7 +81,31 @@ def read_native_frame(pixel_data: PixelData, *, size: int) -> bytes | memoryview
     data = take(pixel_data.stream, min(size, pixel_data.length))
     if len(data) < size:
         raise _truncated()
+    over = pixel_data.length - size
+    rest = bytes(take(pixel_data.stream, min(over, _LOOKED_AT)))
+    if over >= line and rest.strip(b"\0"):
+        raise UnreadableImage(
+            "The picture is damaged: PixelData (7FE0,0010) holds more than Rows (0028,0010) and "
+            "Columns (0028,0011) say.",
+            ReasonCode.DAMAGED,
+        )
+    if over < _LOOKED_AT:
+        _check_end(pixel_data)
     return data
+
+
+def _check_end(pixel_data: PixelData) -> None:
+    """Refuse pixels that are followed by neither an element, nor padding, nor the file's end."""
+    rest = bytes(take(pixel_data.stream, _LOOKED_AT))
+    if len(rest) < 8 or not rest.strip(b"\0"):
+        return
+    order = "<" if pixel_data.syntax.is_little_endian else ">"
+    if struct.unpack(f"{order}HH", rest[:4]) <= _PIXEL_DATA:
+        raise UnreadableImage(
+            "The picture is damaged: PixelData (7FE0,0010) is followed by something that is no "
+            "element.",
+            ReasonCode.DAMAGED,
+        )
 
 
 def read_encapsulated_frame(pixel_data: PixelData) -> bytes | memoryview:
@@ -104,6 +137,8 @@ def _read_fragments(stream: BinaryIO) -> list[bytes | memoryview]:
                 "The picture is damaged: the parts of PixelData (7FE0,0010) are out of order.",
                 ReasonCode.DAMAGED,
             )
+        if length > MOST_PACKED_BYTES:
+            raise too_large(f"one part of it has {length >> 20} MB")
         data = take(stream, length)
         if len(data) < length:
             raise _truncated()

@@ -17,6 +17,7 @@ from edge_infer.films.dicom.pixel_data import (
     read_native_frame,
 )
 from edge_infer.films.dicom.syntax import Encoding
+from edge_infer.films.memory import require_memory
 from edge_infer.films.shrink import scaled_shape, shrink_factor
 
 _TOLERATED_SHARE = 0.01
@@ -100,6 +101,8 @@ def read_pixels(
             ReasonCode.NO_DECODER,
         )
     encoding = pixel_data.syntax.encoding
+    whole = pixel_format.rows * pixel_format.columns * pixel_format.samples
+    require_memory(whole * (pixel_format.bits_allocated // 8))
     if encoding is Encoding.UNKNOWN:
         raise UnreadableImage(
             "The film is compressed in a way that cannot be read here: "
@@ -119,7 +122,8 @@ def _read_native(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np
     # YBR_FULL_422 stores Y Y Cb Cr for two pixels of a row (PS3.3 C.7.6.3.1.2).
     count = rows * (columns + columns % 2) * 2 if is_422 else rows * columns * samples
     sample_bytes = pixel_format.bits_allocated // 8
-    data = read_native_frame(pixel_data, size=count * sample_bytes)
+    line = sample_bytes * min(rows, columns)
+    data = read_native_frame(pixel_data, size=count * sample_bytes, line=line)
     is_big = not pixel_data.syntax.is_little_endian
     if sample_bytes == 2:
         values = np.frombuffer(data, ">u2" if is_big else "<u2").astype(np.uint16, copy=False)

@@ -33,6 +33,8 @@ class RasterHeader:
     """Of a TIFF whose strips or tiles are read here."""
     is_rare_tiff: bool = False
     """A TIFF that only libtiff knows."""
+    pixel_bytes: int = 4
+    """What a pixel takes when decoded."""
     has_alpha: bool = False
     """The file holds transparency that hides what is under it."""
     white_is_zero: bool = False
@@ -84,7 +86,7 @@ def _no_decoder(what: str) -> UnreadableImage:
 
 
 def _read_png(data: bytes) -> RasterHeader:
-    width, height, _bits, colour_type = struct.unpack_from(">IIBB", data, 16)
+    width, height, bits, colour_type = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR":
         raise damaged()
     has_alpha, has_data, at = bool(colour_type & 4), False, 8
@@ -106,7 +108,13 @@ def _read_png(data: bytes) -> RasterHeader:
         at = end
     if not has_data:
         raise damaged()
-    return RasterHeader(width=width, height=height, has_alpha=has_alpha)
+    channels = 1 if colour_type == 0 and not has_alpha else 3 + has_alpha
+    return RasterHeader(
+        width=width,
+        height=height,
+        has_alpha=has_alpha,
+        pixel_bytes=channels * (2 if bits == 16 else 1),
+    )
 
 
 def _uint32(data: bytes, at: int) -> int:
@@ -120,7 +128,7 @@ def _read_jpeg(data: bytes) -> RasterHeader:
         raise damaged() from error
     if jpeg.bits != 8 or not jpeg.is_dct:
         raise _no_decoder(f"a lossless or {jpeg.bits} bit JPEG")
-    return RasterHeader(width=jpeg.columns, height=jpeg.rows, jpeg=jpeg)
+    return RasterHeader(width=jpeg.columns, height=jpeg.rows, jpeg=jpeg, pixel_bytes=0)
 
 
 def _read_bmp(data: bytes) -> RasterHeader:
@@ -146,6 +154,7 @@ def _read_tiff(data: bytes) -> RasterHeader:
             width=page.width,
             height=page.height,
             tiff=page,
+            pixel_bytes=page.samples * (1 if page.bits <= 8 else 2),
             has_alpha=page.extra_samples == 2 and page.samples in (2, 4),
             white_is_zero=page.photometric == 0,
         )

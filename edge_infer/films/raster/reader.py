@@ -17,6 +17,7 @@ from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
 from edge_infer.films.codecs.jpeg import decode_jpeg, jpeg_scale
 from edge_infer.films.codecs.opencv import decode_with_opencv
 from edge_infer.films.file import FilmFile
+from edge_infer.films.memory import MOST_PACKED_BYTES, require_memory, too_large
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.raster.headers import RasterHeader, damaged, read_raster_header
 from edge_infer.films.raster.orientation import turn
@@ -50,6 +51,8 @@ def read_raster(
     """
     study = StudyInfo(input_type=InputType.RASTER)
     try:
+        if file.size > MOST_PACKED_BYTES:
+            raise too_large(f"its file has {file.size >> 20} MB")
         data = file.stream.read()
         header = read_raster_header(data, kind)
         _check_size(header)
@@ -84,6 +87,9 @@ def _check_size(header: RasterHeader) -> None:
             "film; export it at its usual size.",
             ReasonCode.TOO_LARGE,
         )
+    # Of colours a second copy is made, of grey none.
+    copies = 2 if header.pixel_bytes > 2 else 1
+    require_memory(width * height * header.pixel_bytes * copies)
     if min(width, height) < _SHORTEST_SIDE:
         raise UnsupportedImage(
             f"The picture has only {width} x {height} pixels, too few for a chest film (at least "

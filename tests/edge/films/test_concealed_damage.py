@@ -26,7 +26,7 @@ from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.films.dicom.dicom_factory import write_dicom
 
 
-def _film(height: int = 403, width: int = 360) -> NDArray[np.uint16]:
+def _film(height: int = 263, width: int = 240) -> NDArray[np.uint16]:
     rows, columns = np.mgrid[0:height, 0:width]
     noise = np.random.default_rng(0).normal(0, 12, (height, width))
     return np.clip(2000 + 1200 * np.sin(columns / 20) * np.cos(rows / 30) + noise, 0, 4095).astype(
