@@ -4,9 +4,9 @@
 
 One film at a time in one process, hashed and read with the same functions that the workers call,
 their wall time measured around them (no profiler); `--cpu-time` takes the thread's processor time
-instead, which means something on a busy PC too. Every film's best repetition counts. Transport is pickling a prepared film, sending it through a pipe to another
-thread and unpickling it (one worker; several send only scores). The report is written once and
-shared.
+instead, which means something on a busy PC too. Every film's best repetition counts. Transport is
+pickling a prepared film, sending it through a pipe to another thread and unpickling it (one worker;
+several send only scores). The report is written once and shared.
 """
 
 from __future__ import annotations

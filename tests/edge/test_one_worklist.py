@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from benchmarks.every_syntax import write_film
@@ -27,7 +28,7 @@ def test_one_worklist_here_and_on_a_sandy_bridge(tmp_path: Path) -> None:
     phantom = next((ROOT / "examples" / "day").glob("*.png"))
     grey = cv2.imread(str(phantom), cv2.IMREAD_GRAYSCALE)
     for kind in KINDS:
-        write_film(tmp_path, enlarge(grey, (1003, 901), 0), kind)
+        write_film(tmp_path, enlarge(np.asarray(grey, np.uint8), (1003, 901), 0), kind)
     csv, here = screen_as(tmp_path, None)
     # No AVX2, no FMA, no VNNI.
     other, there = screen_as(tmp_path, "SandyBridge")

@@ -205,11 +205,11 @@ def test_a_clinic_screens_calibrates_and_screens_again(
     for number, (name, tb) in enumerate(truth.items()):
         (films / name).write_bytes(grey(190 if tb else 80, number))
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
-    screening = [films, "--model", TINY, "--workers", "1", "--out"]
+    screening: list[str | Path] = [films, "--model", TINY, "--workers", "1", "--out"]
     assert run(capsys, infer.main, *screening, first).code == 0
     labels = write_labels(tmp_path / "labels.csv", truth)
     site = tmp_path / "site.json"
-    words = ["--labels", labels, "--out", site, "--target-sensitivity", "0.99"]
+    words: list[str | Path] = ["--labels", labels, "--out", site, "--target-sensitivity", "0.99"]
     ended = run(capsys, calibrate.main, first, *words)
     assert ended.code == 0, ended.err
     chosen = json.loads(site.read_text("utf-8"))

@@ -82,7 +82,7 @@ def test_a_decoder_that_is_missing_or_wrong_is_named(
 ) -> None:
     sound = next(kind for kind in all_kinds() if kind.name == "PNG, 16 bit")
     broken = Kind(name="broken", encode=lambda film: sound.encode(film)[:900])
-    shifted = Kind(name="shifted", encode=lambda film: sound.encode(film >> 1))
+    shifted = Kind(name="shifted", encode=lambda film: sound.encode((film >> 1).astype(np.uint16)))
     monkeypatch.setattr(self_check, "all_kinds", lambda: (sound, broken, shifted))
     code, out = check(capsys, "--model", TINY)
     assert code == 0

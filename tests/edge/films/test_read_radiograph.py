@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ QUICK = settings(
 
 def _make_small_films() -> list[bytes]:
     """One film per encoding, rich in header values, so that mutations reach every reader."""
-    elements = {
+    elements: dict[str, Any] = {
         "WindowCenter": 100,
         "WindowWidth": 200,
         "RescaleSlope": 1,

@@ -205,7 +205,7 @@ def test_a_row_shows_where_its_score_comes_from(tmp_path: Path, tiny: Classifier
     (tmp_path / "a.png").write_bytes(data.tobytes())
     (row,) = screen_here(tmp_path, tiny)
     assert row.decision is Decision.REFER_TB and row.heat_class == "tuberculosis"
-    red = redness(row.heat)
+    red = redness(bytes(row.heat))
     assert red.shape == (64, 64), "as the thumbnail, here no larger than the network's input"
     assert red[:36].mean() > 60
     assert abs(red[48:].mean()) < 5

@@ -15,6 +15,7 @@ import pytest
 from edge_infer.errors import FileInUse, ReportError
 from edge_infer.flow.keep_day import DaySettings, WrittenDay
 from edge_infer.flow.watch import Clock, Watch
+from edge_infer.flow.write_lists import write_lists
 from edge_infer.store.day_store import STORE_NAME
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 from tests.edge.held_files import hold_files
@@ -187,9 +188,14 @@ def test_a_file_another_program_holds_arrives_when_it_is_let_go(
 
     monkeypatch.setattr(Path, "open", open_unless_held)
     found: list[dict[str, str]] = []
+
+    def arrive_held() -> None:
+        place.put("1.png", png(1))
+        held.add("1.png")
+
     script = Script(end=60)
     script.plan = {
-        1.0: lambda: (place.films / "1.png").write_bytes(png(1)) and held.add("1.png"),
+        1.0: arrive_held,
         10.0: lambda: found.append(place.rows()),
         12.0: held.clear,
     }
@@ -359,17 +365,14 @@ def test_a_watch_begun_after_midnight_finishes_the_open_day(
 def test_lists_are_written_at_most_every_two_seconds(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_infer.flow import keep_day
-
     written: list[float] = []
     script = Script(end=30)
-    write = keep_day.write_lists
 
     def note(*arguments: object) -> Path:
         written.append(script.passed)
-        return write(*arguments)  # type: ignore[arg-type]
+        return write_lists(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(keep_day, "write_lists", note)
+    monkeypatch.setattr("edge_infer.flow.keep_day.write_lists", note)
     for number in range(40):
         script.plan[1.0 + number / 4] = lambda n=number: place.put(f"{n}.png", png(n % 5))  # type: ignore[misc]
     place.watch(script)

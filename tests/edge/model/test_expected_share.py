@@ -53,9 +53,11 @@ def test_the_interval_takes_both_lower_and_both_upper_ends() -> None:
     assert share.high == pytest.approx(9.5 / 59)
 
 
-@pytest.mark.parametrize("change", [{"n_positive": 9}, {"n_negative": 0}])
-def test_too_few_films_say_nothing(change: dict[str, int]) -> None:
-    assert expected_share(replace(POINT, **change), 0.01) is None
+@pytest.mark.parametrize(
+    "point", [replace(POINT, n_positive=9), replace(POINT, n_negative=0)], ids=["TB", "others"]
+)
+def test_too_few_films_say_nothing(point: OperatingPoint) -> None:
+    assert expected_share(point, 0.01) is None
 
 
 @pytest.mark.parametrize("prevalence", [0.0, 1.0, -0.1])

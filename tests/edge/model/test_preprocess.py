@@ -15,7 +15,8 @@ def film(height: int = 300, width: int = 260, seed: int = 0) -> NDArray[np.uint1
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:height, 0:width]
     shade = 20000 + 12000 * np.sin(rows / 40) * np.cos(columns / 30)
-    return (shade + random.normal(0, 900, size=(height, width))).clip(0, 65535).astype(np.uint16)
+    noisy = shade + random.normal(0, 900, size=(height, width))
+    return np.asarray(noisy.clip(0, 65535), np.uint16)
 
 
 def test_shape_type_and_range() -> None:

@@ -50,8 +50,10 @@ def outcomes(store: DayStore, **options: bool) -> dict[str, FilmOutcome | None]:
     return {file.found.tail: outcome for file, outcome in found}
 
 
-def final(store: DayStore, **options: Any) -> frozenset[str]:
-    return store.final_hashes(MODE, **({"package": PACKAGE, "include_patient": False} | options))
+def final(
+    store: DayStore, *, package: str = PACKAGE, include_patient: bool = False
+) -> frozenset[str]:
+    return store.final_hashes(MODE, package=package, include_patient=include_patient)
 
 
 def test_numbers_come_back_to_the_last_bit(store: DayStore) -> None:
@@ -130,7 +132,7 @@ def test_a_file_held_for_a_moment_keeps_what_was_found(
 def test_a_refusal_is_final_until_file_or_package_changes(store: DayStore) -> None:
     seen = see("cut", "crash", "lateral", "good")
     crash = UnreadableImage("It crashes.", ReasonCode.DECODER_CRASHED)
-    films = (TRUNCATED, crash, LATERAL, scored())
+    films: tuple[FilmOutcome, ...] = (TRUNCATED, crash, LATERAL, scored())
     looks = [look(file, film) for file, film in zip(seen.films, films, strict=True)]
     keep(store, seen, *looks)
     cut, crashed, lateral, good = (one.sha256 for one in looks)

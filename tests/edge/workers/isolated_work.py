@@ -26,7 +26,8 @@ def misbehave(path: Path) -> str:
     if action == "abort":
         os.abort()
     if action == "segfault":
-        faulthandler._read_null()  # where ctypes reads it, Windows makes it an OSError
+        faulthandler._read_null()  # type: ignore[attr-defined]
+        # where ctypes reads it, Windows makes it an OSError
     if action == "sleep":
         time.sleep(600)
     if action == "memory":

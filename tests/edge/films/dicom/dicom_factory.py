@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def bands(values: list[int], dtype: str = "u2") -> NDArray[Any]:
 
 def compress(pixels: NDArray[Any], syntax: str, *, bits: int, **options: Any) -> bytes:
     """Return the codestream of one frame, with the precision `bits`."""
-    encoders = {
+    encoders: dict[str, Callable[[], Any]] = {
         RLE: lambda: _encode_rle(pixels),
         JPEG_BASELINE: lambda: imagecodecs.jpeg8_encode(pixels, 100, **options),
         JPEG_EXTENDED: lambda: imagecodecs.jpeg8_encode(pixels, 100, bitspersample=bits),
@@ -182,8 +183,8 @@ def _swap_words(dataset: Dataset) -> None:
 
 def _make_meta(syntax: str) -> FileMetaDataset:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = CR_CLASS
-    meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    meta.MediaStorageSOPClassUID = UID(CR_CLASS)
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     meta.TransferSyntaxUID = UID(syntax)
     meta.ImplementationClassUID = generate_uid(entropy_srcs=["cxr-edge tests"])
     return meta

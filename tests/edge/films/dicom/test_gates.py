@@ -338,7 +338,11 @@ def test_no_message_contains_the_identity(name: str, tmp_path: Path) -> None:
 def undeclared(tmp_path: Path, keyword: str, raw: bytes, charset: str | None) -> Path:
     """Write a film whose text is not what its SpecificCharacterSet says."""
     mark = b"@" * (len(raw) + len(raw) % 2)
-    elements = {"BodyPartExamined": None, "ViewPosition": None, keyword: mark.decode()}
+    elements: dict[str, Any] = {
+        "BodyPartExamined": None,
+        "ViewPosition": None,
+        keyword: mark.decode(),
+    }
     content = made.make_dicom(PIXELS, SpecificCharacterSet=charset, **elements)
     path = tmp_path / "film.dcm"
     path.write_bytes(content.replace(mark, raw.ljust(len(mark))))

@@ -35,7 +35,8 @@ def smooth(height: int = 300, width: int = 262, *, bits: int = 12) -> NDArray[np
     rows, columns = np.mgrid[0:height, 0:width]
     wave = 0.5 + 0.3 * np.sin(rows / 31) * np.cos(columns / 23)
     noise = np.random.default_rng(0).normal(0, 0.004, (height, width))
-    return ((wave + noise) * ((1 << bits) - 1)).astype(np.uint16 if bits > 8 else np.uint8)
+    film: NDArray[Any] = (wave + noise) * ((1 << bits) - 1)
+    return film.astype(np.uint16 if bits > 8 else np.uint8)
 
 
 @pytest.mark.parametrize("syntax", LOSSLESS)

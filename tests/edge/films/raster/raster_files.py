@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def make_tiff(
     pixels: NDArray[Any],
     *,
     photometric: int = 1,
-    order: str = "<",
+    order: Literal["<", ">"] = "<",
     pages: int = 1,
     tags: dict[int, tuple[int, ...]] | None = None,
 ) -> bytes:

@@ -87,7 +87,12 @@ EXACT: dict[str, tuple[bytes, NDArray[Any]]] = {
         (255 - RAMP).astype(np.uint16) * 257,
     ),
     "png grey 4": (
-        make_png((RAMP[:, ::2] & 0xF0) | (RAMP[:, 1::2] >> 4), width=192, bits=4, colour_type=0),
+        make_png(
+            ((RAMP[:, ::2] & 0xF0) | (RAMP[:, 1::2] >> 4)).astype(np.uint8),
+            width=192,
+            bits=4,
+            colour_type=0,
+        ),
         (RAMP // 16 * 17).astype(np.uint16) * 257,
     ),
     "png grey 1": (

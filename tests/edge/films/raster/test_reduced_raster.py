@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,8 @@ from tests.edge.films.raster.raster_files import make_tiff
 def film(height: int = 301, width: int = 262) -> NDArray[np.uint8]:
     rows, columns = np.mgrid[0:height, 0:width]
     noise = np.random.default_rng(0).normal(0, 2, (height, width))
-    return np.clip(128 + 70 * np.sin(rows / 31) * np.cos(columns / 23) + noise, 0, 255).astype("u1")
+    grey = 128 + 70 * np.sin(rows / 31) * np.cos(columns / 23) + noise
+    return np.asarray(grey.clip(0, 255), np.uint8)
 
 
 def write(folder: Path, suffix: str, pixels: NDArray[np.uint8 | np.uint16]) -> Path:
@@ -91,14 +93,11 @@ def test_colour_and_blank_are_refused_either_way(tmp_path: Path) -> None:
 
 
 def test_full_decode_reads_every_pixel(tmp_path: Path) -> None:
-    size = {"height": 64, "width": 64}
+    prepare = partial(prepare_film, height=64, width=64, min_age_years=15, include_patient=False)
     for suffix, differs in ((".png", False), (".jpg", True)):
         path = write(tmp_path, suffix, film(900, 777))
-        whole = prepare_film(
-            path, **size, min_age_years=15, include_patient=False, full_decode=True
-        )
-        less = prepare_film(path, **size, min_age_years=15, include_patient=False)
-        exact = to_model_input(read_radiograph(path).pixels, **size)
+        whole, less = prepare(path, full_decode=True), prepare(path)
+        exact = to_model_input(read_radiograph(path).pixels, height=64, width=64)
         np.testing.assert_array_equal(whole.image, exact)
         gap = np.abs(whole.image.astype(int) - less.image)
         assert bool(gap.any()) is differs
