@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ _DECODED = _DCT | {_LOSSLESS, _JPEG_LS}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _END = re.compile(rb"\xff+\xd9")
+_EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_STRAY = 64
 """Bytes before a marker of the header that belong to nothing. Viewers pass over them; a table of
 quantisers, which must not be lost so, is longer."""
@@ -286,6 +287,10 @@ def _decode_strictly(jpeg: Jpeg, head: bytes, scale: int) -> NDArray[np.uint8]:
             strict=True,
         )
     except (ValueError, KeyError) as error:
+        left = _EXTRANEOUS.search(str(error))
+        padding = bytes(int(left[1])) if left else b""
+        if padding and jpeg.data.endswith(padding, jpeg.scan_at, jpeg.end):
+            return _decode_strictly(replace(jpeg, end=jpeg.end - len(padding)), head, scale)
         # A cut file has no end mark, or one that its copier put there.
         is_cut = "premature end" in str(error).lower()
         raise (_truncated() if is_cut else _damaged()) from error

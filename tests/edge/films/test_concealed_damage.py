@@ -135,7 +135,7 @@ def test_what_lost_nothing_is_read_to_the_same_samples(name: str, harmless: str)
         "more after it": data + b"\0more\xff\xd9",
         # Before a marker of the header, which viewers pass over.
         "stray": data[:first] + b"\0" + data[first:] if first > 3 else data,
-        "zero": data[:-2] + b"\0" + data[-2:] if name in EIGHT_BIT else data,
+        "zero": data[:-2] + bytes(3) + data[-2:] if name in EIGHT_BIT else data,
     }
     if name == "jpeg-ls":
         expected = imagecodecs.jpegls_decode(data)
