@@ -139,7 +139,7 @@ def _print(calibration: Calibration, listed: ListedFilms) -> None:
         *words.describe_rule(calibration),
         words.describe_choice(calibration),
     ]
-    typer.echo("\n".join(line for line in lines))
+    typer.echo("\n".join(lines))
 
 
 def _write(

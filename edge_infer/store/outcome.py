@@ -20,7 +20,6 @@ from edge_infer.films.study import Identity, InputType, StudyInfo
 
 _FLOAT: Final = np.dtype("<f4")
 _KINDS: Final = {"unreadable": UnreadableImage, "unsupported": UnsupportedImage}
-IDENTITY_FIELDS: Final = tuple(one.name for one in dataclasses.fields(Identity))
 
 
 @dataclass(frozen=True, kw_only=True)
