@@ -16,6 +16,7 @@ from cxr_export.parity import Gate, Parity, check_int8
 from cxr_export.quantize import (
     ConvolutionCount,
     Method,
+    Ranges,
     count_convolutions,
     quantize,
     rank_by_sensitivity,
@@ -61,15 +62,17 @@ def best_candidate(
     val: LoadedImages,
     fp32_logits: NDArray[np.float32],
     referral: Referral | None = None,
+    ranges: Ranges | None = None,
 ) -> Candidate:
     """Return the first candidate that passes, else the one that agrees most often with fp32.
 
-    `prepared` is the fp32 graph ready to quantize; `calibration` sets ranges, `val` judges;
+    `prepared` is the fp32 graph ready to quantize; `calibration` sets ranges where `ranges` are not
+    given or fail, `val` judges;
     `fp32_logits` [N, K] are of the `val` films, of which `referral` makes the TB score. Models are
     written into `work`.
     """
     tried: list[Candidate] = []
-    for candidate in _candidates(prepared, work, calibration, val, fp32_logits, referral):
+    for candidate in _candidates(prepared, work, calibration, val, fp32_logits, referral, ranges):
         _say(
             f"{candidate.method.value}, {len(candidate.exempt)} exempt: same class "
             f"{candidate.parity.class_agreement:.4f}, largest logit difference "
@@ -88,9 +91,19 @@ def make_int8(
     *,
     method: Method,
     exempt: Sequence[str] = (),
+    ranges: Ranges | None = None,
+    depthwise_bits: int = 8,
 ) -> None:
     """Quantize as `quantize` does, into a model that every processor computes alike."""
-    quantize(prepared, int8, pixels, method=method, exempt=exempt)
+    quantize(
+        prepared,
+        int8,
+        pixels,
+        method=method,
+        exempt=exempt,
+        ranges=ranges,
+        depthwise_bits=depthwise_bits,
+    )
     make_sums_exact(int8)
     compute_head_in_double(int8)
 
@@ -102,12 +115,13 @@ def _candidates(
     val: LoadedImages,
     fp32_logits: NDArray[np.float32],
     referral: Referral | None,
+    ranges: Ranges | None,
 ) -> Iterator[Candidate]:
     pixels = np.array(calibration.pixels)
 
     def make(method: Method, exempt: tuple[str, ...]) -> Candidate:
         model = work / f"int8-{method.value}-{len(exempt)}.onnx"
-        make_int8(prepared, model, pixels, method=method, exempt=exempt)
+        make_int8(prepared, model, pixels, method=method, exempt=exempt, ranges=ranges)
         logits = run_logits(model, val.pixels)
         return Candidate(
             model=model,
@@ -119,14 +133,14 @@ def _candidates(
         )
 
     best: Candidate | None = None
-    for method in Method:
+    for method in Method if ranges else [one for one in Method if one is not Method.LEAST_ERROR]:
         candidate = make(method, ())
         yield candidate
         if best is None or candidate.parity.class_agreement > best.parity.class_agreement:
             best = candidate
     assert best is not None
     _say("no method passes alone: exempting the worst layers")
-    worst = rank_by_sensitivity(prepared, work, pixels, best.method)
+    worst = rank_by_sensitivity(prepared, work, pixels, best.method, ranges)
     for count in range(1, MOST_EXEMPT + 1):
         yield make(best.method, tuple(worst[:count]))
 

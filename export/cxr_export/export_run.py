@@ -17,6 +17,7 @@ from cxr_export.errors import ParityError
 from cxr_export.gate_table import measure_speed, print_card, print_change, print_cost, print_gates
 from cxr_export.parity import Gate, check_fp32, check_runner
 from cxr_export.quantize import prepare_for_quantization, run_logits
+from cxr_export.refine import refine
 from cxr_export.to_onnx import export_onnx
 from cxr_export.val_figures import ValFilms, check_thresholds_possible
 from cxr_train.data.dataset import LoadedImages, load_films
@@ -80,7 +81,16 @@ def export_run(
         fp32_logits = run_logits(fp32, films.val.pixels)
         fp32_gate = check_fp32(_torch_logits(run, films.val), fp32_logits)
         prepare_for_quantization(fp32, prepared)
-        best = best_candidate(prepared, work, films.calibration, films.val, fp32_logits, referral)
+        refined = refine(run.network, prepared, work, films.calibration.pixels)
+        best = best_candidate(
+            refined.prepared,
+            work,
+            films.calibration,
+            films.val,
+            fp32_logits,
+            referral,
+            refined.ranges,
+        )
         gates = (fp32_gate, *best.parity.gates, best.conv_gate)
         print_gates(gates)
         print_change(best.parity, best.count, best.method.value, best.exempt)
@@ -96,6 +106,7 @@ def export_run(
                 version=version,
                 target_sensitivity=target_sensitivity,
                 referral=referral,
+                steps=refined.steps,
             )
             check_runner(write_with_card(best.model, card), films.val.pixels, best.logits)
         except ParityError as error:
@@ -138,10 +149,13 @@ def _describe(
     version: str,
     target_sensitivity: float,
     referral: Referral | None,
+    steps: Sequence[str] = (),
 ) -> ModelCard:
     size = run.config.input_size
     quantization = Quantization(
-        method=f"QDQ U8S8 per channel, 7-bit weights, {best.method.value}",
+        method=", ".join(
+            ("QDQ U8S8 per channel", "7-bit weights, depthwise 8", best.method.value, *steps)
+        ),
         calibration_images=len(films.calibration.examples),
         exempt_nodes=("cam", *best.exempt),
         int8_convolutions=best.count.int8,

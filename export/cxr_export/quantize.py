@@ -2,6 +2,7 @@
 
 7-bit weights (`reduce_range`) because AVX2's vpmaddubsw saturates 16-bit sums of 8-bit products:
 without it an older clinic PC computes other logits than the exporter's. It costs 5 % speed.
+Depthwise convolutions have 8 bits: their kernels sum in 32 bits on every processor.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import numpy_helper
 
 from cxr_export.calibration_set import CalibrationFilms
 from edge_infer.model.runtime import UNWANTED_OPTIMIZERS, import_onnxruntime
@@ -28,12 +30,17 @@ if TYPE_CHECKING:
 MOST_FILMS_AT_ONCE = 10
 """Percentile and Entropy keep every layer's output of the films they are given: 33 MB a film for
 ResNet-18 at 224 px, so 7 GB for all 200 at once (onnxruntime #10503, #21979)."""
+Ranges = dict[str, tuple[float, float]]
+"""Lowest and highest value to represent, by tensor."""
+_LEAST_OF_BIAS = 2.0**-14
 _QUANTIZED_TYPES = ["Conv", "Add", "MaxPool", "AveragePool", "Concat", "Mul", "Relu", "Clip"]
 
 
 class Method(StrEnum):
     """How activation ranges are chosen, in the order they are tried."""
 
+    LEAST_ERROR = "least squared error"
+    """By `refine`, which hands the ranges over; tried only where that did better."""
     MINMAX = "MinMax"
     PERCENTILE = "Percentile"
     ENTROPY = "Entropy"
@@ -67,22 +74,30 @@ def quantize(
     *,
     method: Method,
     exempt: Sequence[str] = (),
+    ranges: Ranges | None = None,
     seven_bits: bool = True,
+    depthwise_bits: int = 8,
 ) -> None:
     """Quantize `prepared` with ranges from `pixels` [N, 1, H, W]; `exempt` nodes stay fp32.
 
-    Without `seven_bits` weights have 8, to compare with: older processors then compute otherwise.
+    With LEAST_ERROR every activation's range is given by `ranges`. Without `seven_bits` weights
+    have 8, to compare with: older processors then compute otherwise.
     """
     import_onnxruntime()
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    head = nodes_from_head(onnx.load(prepared))
+    model = onnx.load(prepared)
+    head = nodes_from_head(model)
+    given = ranges if method is Method.LEAST_ERROR else None
+    assert given is not None or method is not Method.LEAST_ERROR
+    overrides = _weight_overrides(model, seven_bits=seven_bits, depthwise_bits=depthwise_bits)
+    overrides |= _range_overrides(given or {})
     # The calibrators print of their progress; stdout is for results.
     with redirect_stdout(StringIO()):
         quantize_static(
             str(prepared),
             str(int8),
-            CalibrationFilms(pixels),
+            CalibrationFilms(pixels[:1] if given else pixels),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_QUANTIZED_TYPES,
             per_channel=True,
@@ -90,14 +105,48 @@ def quantize(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[*head, *exempt],
-            calibrate_method=CalibrationMethod[method.value],
-            extra_options=_options(method, len(pixels)),
+            calibrate_method=CalibrationMethod.MinMax if given else CalibrationMethod[method.value],
+            extra_options=_options(method, len(pixels)) | {"TensorQuantOverrides": overrides},
         )
 
 
-def _options(method: Method, films: int) -> dict[str, bool | int | float]:
-    options: dict[str, bool | int | float] = {"ActivationSymmetric": False, "WeightSymmetric": True}
-    if method is not Method.MINMAX:
+def _weight_overrides(
+    model: onnx.ModelProto, *, seven_bits: bool, depthwise_bits: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Return ONNX Runtime's overrides for each convolution's weight, channel by channel.
+
+    Channels that training left without weights keep their bias: a scale so small that the bias in
+    its steps does not fit 32 bits is made larger.
+    """
+    values = {one.name: one for one in model.graph.initializer}
+    overrides = {}
+    for node in model.graph.node:
+        if node.op_type != "Conv" or node.input[1] not in values:
+            continue
+        weight = numpy_helper.to_array(values[node.input[1]])
+        largest = np.abs(weight).max(axis=(1, 2, 3))
+        if len(node.input) > 2:
+            bias = np.abs(numpy_helper.to_array(values[node.input[2]]))
+            largest = np.maximum(largest, bias * _LEAST_OF_BIAS)
+        group = next((one.i for one in node.attribute if one.name == "group"), 1)
+        depthwise = 1 < group == len(weight)
+        reduce = seven_bits and not (depthwise and depthwise_bits == 8)
+        overrides[node.input[1]] = [
+            {"axis": 0, "reduce_range": reduce, "rmin": -most, "rmax": most} for most in largest
+        ]
+    return overrides
+
+
+def _range_overrides(ranges: Ranges) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+        for name, (low, high) in ranges.items()
+    }
+
+
+def _options(method: Method, films: int) -> dict[str, Any]:
+    options: dict[str, Any] = {"ActivationSymmetric": False, "WeightSymmetric": True}
+    if method in (Method.PERCENTILE, Method.ENTROPY):
         # ONNX Runtime's name says MinMax, its code reads in strides whatever the method; the
         # number of films must be divisible.
         options["CalibStridedMinMax"] = max(
@@ -144,7 +193,11 @@ def count_convolutions(model: Path, folder: Path) -> ConvolutionCount:
 
 
 def rank_by_sensitivity(
-    prepared: Path, folder: Path, pixels: NDArray[np.uint8], method: Method
+    prepared: Path,
+    folder: Path,
+    pixels: NDArray[np.uint8],
+    method: Method,
+    ranges: Ranges | None = None,
 ) -> list[str]:
     """Order convolutions by how much quantizing all the others but it helps, worst layer first."""
     names = convolutions(prepared)
@@ -153,7 +206,7 @@ def rank_by_sensitivity(
     errors = {}
     for name in names:
         trial = folder / "trial.onnx"
-        quantize(prepared, trial, pixels[:50], method=method, exempt=[name])
+        quantize(prepared, trial, pixels[:50], method=method, exempt=[name], ranges=ranges)
         errors[name] = float(np.abs(run_logits(trial, probe) - reference).mean())
     return sorted(names, key=lambda name: errors[name])
 

@@ -62,6 +62,10 @@ class RoundedActivation(nn.Module):
             self._count(values.detach())
         return values
 
+    def stop_rounding(self) -> None:
+        """Let values pass as they are from now on."""
+        self.mode = Mode.PASS
+
     def set_range(self, low: float, high: float) -> None:
         """Round between `low` and `high` from now on; the range is widened to hold 0."""
         low, high = min(low, 0.0), max(high, 0.0)
