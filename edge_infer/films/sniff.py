@@ -54,7 +54,7 @@ class FileKind(StrEnum):
 
 def sniff(head: bytes) -> FileKind:
     """Name the kind of file that begins with `head` (its first 4096 bytes, or all it has)."""
-    if head[128:132] == b"DICM":
+    if head[128:132] == b"DICM" or (head[:4] == b"DICM" and _is_headerless_dicom(head[4:])):
         return FileKind.DICOM
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return FileKind.PNG

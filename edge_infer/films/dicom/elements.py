@@ -87,13 +87,13 @@ class DicomElements:
         guesses = [unicode] if is_unicode else [first, *(_read(raw, name) for name in _GUESSES)]
         return tuple(" ".join(text.split())[:longest] for text in dict.fromkeys(guesses) if text)
 
-    def numbers(self, keyword: str) -> tuple[float, ...]:
+    def numbers(self, keyword: str, *, longest: int = 256) -> tuple[float, ...]:
         """Return the values of a decimal or integer string, up to the first that is no number.
 
         A comma is taken for the decimal point, as some systems write it in their country's way.
         """
         values: list[float] = []
-        for part in self.text(keyword, longest=256).split("\\"):
+        for part in self.text(keyword, longest=longest).split("\\"):
             try:
                 value = float(part.replace(",", ".") if part.count(",") == 1 else part)
             except ValueError:

@@ -100,7 +100,9 @@ def parse_dicom(file: BinaryIO) -> DicomFile:
 
 
 def _parse_header(file: BinaryIO) -> DicomFile:
-    file.seek(132 if file.read(132)[128:] == b"DICM" else 0)
+    head = file.read(132)
+    # Some copies lose the preamble alone, and begin with the prefix that follows it.
+    file.seek(132 if head[128:] == b"DICM" else 4 if head[:4] == b"DICM" else 0)
     meta, _ = _read_elements(file, TransferSyntax.EXPLICIT_LITTLE, _is_past_file_meta)
     syntax_uid = DicomElements(meta).text("TransferSyntaxUID")
     syntax = TransferSyntax.find(syntax_uid) if syntax_uid else _guess_syntax(file)

@@ -191,9 +191,9 @@ def _check_view(elements: DicomElements) -> None:
             break
         if word := NOT_FRONTAL.find(*text):
             raise _not_frontal(f"{name_tag(keyword)} says '{word}'")
-    # PS3.3 C.7.6.1.1.1: the row of a lateral film runs to the front or the back of the patient.
-    row = elements.text("PatientOrientation").upper().split("\\")
-    if len(row) == 2 and row[0][:1] in ("A", "P") and row[1][:1] in ("F", "H"):
+    # PS3.3 C.7.6.1.1.1: one side of a lateral film runs to the front or the back of the patient.
+    sides = [side.strip()[:1] for side in elements.text("PatientOrientation").upper().split("\\")]
+    if len(sides) == 2 and not {"A", "P"}.isdisjoint(sides) and not {"F", "H"}.isdisjoint(sides):
         if view and fold(view[0]) in _FRONTAL_VIEWS:
             return
         raise _not_frontal(_quote(elements, "PatientOrientation"))

@@ -4,7 +4,8 @@ Order: modality LUT or rescale, VOI LUT or window, scaling by the range those st
 MONOCHROME1 inverted once and last, padding black. Choices where the standard or files leave one:
 
 - A Modality LUT Sequence wins over RescaleSlope/Intercept, a VOI LUT Sequence over a window, as
-  in pydicom's `apply_voi_lut(prefer_lut=True)`; of several, the first.
+  in pydicom's `apply_voi_lut(prefer_lut=True)`; of several, the first that can be used. Beside a
+  window, one that is too short, or covers less than half of what the window shows, cannot.
 - Without either VOI step the range is all that BitsStored maps to, never the image's own maximum:
   one lead marker would move everything.
 - PresentationLUTShape is ignored: Fuji files carry wrong ones; PhotometricInterpretation decides.
@@ -16,14 +17,18 @@ All arithmetic is on the at most 65,536 possible values; pixels only look their 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.films.dicom.elements import DicomElements
-from edge_infer.films.dicom.lut import LookupTable, read_lookup_table
+from edge_infer.films.dicom.lut import (
+    LookupTable,
+    find_lookup_table,
+    read_lookup_table,
+)
 
 _WHITE = 65535
 
@@ -60,21 +65,43 @@ class GreySteps:
     """MONOCHROME1: the lowest value is shown white."""
 
 
-def read_grey_steps(elements: DicomElements, *, is_signed: bool) -> GreySteps:
-    """Read the steps from a header; `is_signed` is the sign of the stored values."""
+def read_grey_steps(elements: DicomElements, *, bits: int, is_signed: bool) -> GreySteps:
+    """Read the steps from a header; `bits` and `is_signed` are those of the stored values."""
     slope, intercept = elements.numbers("RescaleSlope"), elements.numbers("RescaleIntercept")
     modality_lut = read_lookup_table(elements, "ModalityLUTSequence", is_signed=is_signed)
     # Inputs of the VOI LUT are outputs of the modality step, which a rescale can make negative.
     is_voi_signed = modality_lut is None and (is_signed or bool(intercept and intercept[0] < 0))
-    return GreySteps(
+    steps = GreySteps(
         modality_lut=modality_lut,
         slope=slope[0] if slope and slope[0] != 0 else 1.0,
         intercept=intercept[0] if intercept else 0.0,
-        voi_lut=read_lookup_table(elements, "VOILUTSequence", is_signed=is_voi_signed),
         window=_read_window(elements),
         padding=_read_padding(elements, is_signed=is_signed),
         is_inverted=elements.text("PhotometricInterpretation").upper() == "MONOCHROME1",
     )
+    if steps.window is None:
+        voi_lut = read_lookup_table(elements, "VOILUTSequence", is_signed=is_voi_signed)
+        return replace(steps, voi_lut=voi_lut)
+    voi_lut = find_lookup_table(elements, "VOILUTSequence", is_signed=is_voi_signed)
+    lowest, highest = _range_of_values(steps, bits=bits, is_signed=is_signed)
+    is_used = voi_lut is not None and _covers(voi_lut, steps.window, lowest, highest)
+    return replace(steps, voi_lut=voi_lut if is_used else None)
+
+
+def _range_of_values(steps: GreySteps, *, bits: int, is_signed: bool) -> tuple[float, float]:
+    """Return the lowest and highest value that the modality step can give."""
+    first = -(1 << (bits - 1)) if is_signed else 0
+    stored = np.array([first, first + (1 << bits) - 1], dtype=np.int64)
+    return _apply_modality(stored, steps)[1:]
+
+
+def _covers(table: LookupTable, window: Window, lowest: float, highest: float) -> bool:
+    """Tell whether a VOI LUT has entries for half of the values that the window tells apart."""
+    start = max(window.centre - window.width / 2, lowest)
+    stop = min(window.centre + window.width / 2, highest)
+    common = min(stop, table.first + table.entries.size - 1) - max(start, table.first)
+    # What the window tells apart may be nothing.
+    return stop <= start or common >= (stop - start) / 2
 
 
 def _read_window(elements: DicomElements) -> Window | None:

@@ -29,21 +29,31 @@ class LookupTable:
 def read_lookup_table(
     elements: DicomElements, keyword: str, *, is_signed: bool
 ) -> LookupTable | None:
-    """Read the first table of a LUT sequence, or None where there is none.
+    """Read the first usable table of a LUT sequence, or None where there is no sequence.
 
-    Raises UnreadableImage DAMAGED for a table that is there but unusable: without it the film would
-    be shown wrongly.
+    Raises UnreadableImage DAMAGED where there is one and no table in it can be used: without it
+    the film would be shown wrongly.
     """
     if not elements.raw(keyword) and not elements.items(keyword):
         return None
-    items = elements.items(keyword)
-    table = items and make_lookup_table(items[0], "LUTDescriptor", "LUTData", is_signed=is_signed)
-    if not table:
+    table = find_lookup_table(elements, keyword, is_signed=is_signed)
+    if table is None:
         raise UnreadableImage(
             f"The film's grey scale is damaged: {name_tag(keyword)} cannot be used.",
             ReasonCode.DAMAGED,
         )
     return table
+
+
+def find_lookup_table(
+    elements: DicomElements, keyword: str, *, is_signed: bool
+) -> LookupTable | None:
+    """Return the first table of a LUT sequence that is whole and tells two values apart."""
+    made = (
+        make_lookup_table(item, "LUTDescriptor", "LUTData", is_signed=is_signed)
+        for item in elements.items(keyword)
+    )
+    return next((table for table in made if table and np.ptp(table.entries) > 0), None)
 
 
 def make_lookup_table(

@@ -11,21 +11,27 @@ from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, Unsupport
 from edge_infer.films.dicom.age import find_age
 from edge_infer.films.dicom.colour import build_palette_table, merge_channels
 from edge_infer.films.dicom.display import show
-from edge_infer.films.dicom.elements import DicomElements
+from edge_infer.films.dicom.elements import DicomElements, name_tag
 from edge_infer.films.dicom.file import DicomFile, parse_dicom
 from edge_infer.films.dicom.gates import check_header
 from edge_infer.films.dicom.grey import build_grey_table, read_grey_steps
+from edge_infer.films.dicom.orientation import find_orientation
 from edge_infer.films.dicom.pixel_data import PixelData, open_pixel_data
 from edge_infer.films.dicom.pixels import PixelFormat, StoredPixels, describe_pixels, read_pixels
+from edge_infer.films.dicom.shutter import read_shutter
 from edge_infer.films.dicom.syntax import Encoding
 from edge_infer.films.file import FilmFile
+from edge_infer.films.narrow_range import fill_range, find_narrow_range
 from edge_infer.films.radiograph import Radiograph
+from edge_infer.films.raster.orientation import turn
 from edge_infer.films.shrink import shrink_factor
 from edge_infer.films.study import Identity, InputType, StudyInfo
 
 _LONGEST_UID = 64
-_BLANK_SAMPLE = 256
-"""Pixels per side looked at to tell a blank film."""
+_SAMPLE_SIDE = 256
+"""Pixels per side looked at to tell a blank film and one that fills a part of its range."""
+_FIRST_ON_ITS_SIDE = 5
+"""The orientations from here on change rows with columns."""
 _LARGEST_ASPECT = 5.0
 """Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
 
@@ -47,13 +53,18 @@ def read_dicom(
                 "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
             )
         check_header(film.elements, age_years=study.age_years, min_age_years=min_age_years)
-        full_shape, pixels, scale = _read_grey(film, size)
+        orientation = find_orientation(film.elements)
+        lies = size[::-1] if size is not None and orientation >= _FIRST_ON_ITS_SIDE else size
+        full_shape, pixels, scale = _read_grey(film, lies)
     except ImageError as error:
         error.study = study
         raise
+    pixel_aspect = find_pixel_aspect(film.elements)
+    if orientation >= _FIRST_ON_ITS_SIDE:
+        full_shape, pixel_aspect = full_shape[::-1], 1 / pixel_aspect
     return Radiograph(
-        pixels=pixels,
-        pixel_aspect=find_pixel_aspect(film.elements),
+        pixels=turn(pixels, orientation),
+        pixel_aspect=pixel_aspect,
         study=study,
         full_shape=full_shape,
         decoded_scale=scale,
@@ -97,14 +108,21 @@ def _read_grey(
     start = pixel_data.stream.tell()
     pixel_format = describe_pixels(film.elements)
     full_shape = pixel_format.rows, pixel_format.columns
-    size = size if shrink_factor(full_shape, size) > 1 else None
+    shutter = read_shutter(film.elements, full_shape)
+    # What a shutter hides must not be averaged with what it shows.
+    is_small = shutter is None and shrink_factor(full_shape, size) > 1
+    size = size if is_small else None
     stored, table = _read_stored(film, pixel_data, pixel_format, size)
     if stored.scale > 1 and _hides_padding(film.elements, stored):
         # Padding is told by single values, which a reduced film no longer has at its borders.
         pixel_data.stream.seek(start)
         stored, table = _read_stored(film, pixel_data, pixel_format, None)
-    _require_picture(stored, table)
-    return full_shape, show(stored, table, size=size, full_shape=full_shape), stored.scale
+    sample = _sample(stored.patterns, shutter)
+    _require_picture(film.elements, sample, table)
+    if (found := find_narrow_range(table[sample])) is not None:
+        table = fill_range(table, found)
+    pixels = show(stored, table, size=size, full_shape=full_shape)
+    return full_shape, pixels if shutter is None else pixels * shutter, stored.scale
 
 
 def _read_stored(
@@ -128,7 +146,7 @@ def _read_stored(
 def _build_table(
     elements: DicomElements, stored: StoredPixels, *, with_padding: bool = True
 ) -> NDArray[np.uint16]:
-    steps = read_grey_steps(elements, is_signed=stored.is_signed)
+    steps = read_grey_steps(elements, bits=stored.bits, is_signed=stored.is_signed)
     if not with_padding:
         steps = replace(steps, padding=None)
     return build_grey_table(steps, bits=stored.bits, is_signed=stored.is_signed)
@@ -142,12 +160,35 @@ def _hides_padding(elements: DicomElements, stored: StoredPixels) -> bool:
     return not np.array_equal(plain, _build_table(elements, stored))
 
 
-def _require_picture(stored: StoredPixels, table: NDArray[np.uint16]) -> None:
+def _sample(
+    patterns: NDArray[np.uint8 | np.uint16], shutter: NDArray[np.bool_] | None
+) -> NDArray[np.uint8 | np.uint16]:
+    """Return some of the film's patterns, without their places."""
+    rows, columns = (max(1, side // _SAMPLE_SIDE) for side in patterns.shape)
+    sample = patterns[::rows, ::columns]
+    return sample.ravel() if shutter is None else sample[shutter[::rows, ::columns]]
+
+
+def _require_picture(
+    elements: DicomElements, sample: NDArray[np.uint8 | np.uint16], table: NDArray[np.uint16]
+) -> None:
     """Refuse a film of one grey: its 0.5 and 99.5 percentiles coincide."""
-    rows, columns = (max(1, side // _BLANK_SAMPLE) for side in stored.patterns.shape)
-    sample = table[stored.patterns[::rows, ::columns]]
-    low, high = np.percentile(sample, (0.5, 99.5), method="nearest")
-    if low == high:
+    if _is_one_value(table[sample]):
+        why = "" if _is_one_value(sample) else _name_voi(elements)
         raise UnsupportedImage(
-            "The picture is blank: all of it has the same grey.", ReasonCode.BLANK
+            f"The picture is blank: all of it has the same grey{why}.", ReasonCode.BLANK
         )
+
+
+def _is_one_value(values: NDArray[np.uint8 | np.uint16]) -> bool:
+    low, high = np.percentile(values, (0.5, 99.5), method="nearest")
+    return bool(low == high)
+
+
+def _name_voi(elements: DicomElements) -> str:
+    """Return what in the header shows different values alike, as the end of a sentence."""
+    if elements.items("VOILUTSequence"):
+        return f" by its {name_tag('VOILUTSequence')}"
+    names = ("WindowCenter", "WindowWidth")
+    told = [f"{name_tag(name)} '{elements.text(name, longest=40)}'" for name in names]
+    return f" in its window, {told[0]} and {told[1]}" if elements.has(names[0]) else ""

@@ -1,8 +1,8 @@
 """Read a film that arrives as PNG, JPEG, TIFF or BMP.
 
 A raster file has no BitsStored and no window, so its whole range is the display range: 8 bit
-grey is multiplied by 257 and 16 bit grey is taken as it is. A 16 bit file that holds 12 bit
-numbers therefore looks almost black, as in any viewer; preprocessing stretches by percentiles.
+grey is multiplied by 257 and 16 bit grey is taken as it is. A 16 bit file that holds 8 to 12 bit
+numbers, which looks almost black in any viewer, is stretched: see `narrow_range.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edge_infer.films.codecs.jpeg import decode_jpeg, jpeg_scale
 from edge_infer.films.codecs.opencv import decode_with_opencv
 from edge_infer.films.file import FilmFile
 from edge_infer.films.memory import MOST_PACKED_BYTES, require_memory, too_large
+from edge_infer.films.narrow_range import fill_range, find_narrow_range
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.raster.headers import RasterHeader, damaged, read_raster_header
 from edge_infer.films.raster.orientation import turn
@@ -61,12 +62,15 @@ def read_raster(
         if decoded.ndim == 3:
             decoded = _without_idle_alpha(decoded, header)
             _check_colour(decoded[..., :3])
-        _check_not_blank(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
+        sample = _to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header)
+        _check_not_blank(sample)
         full_shape = _turn(header, decoded, scale)
         if size is None or factor == 1:
             grey = _to_grey(decoded, header)
         else:
             grey = _to_small_grey(decoded, header, size, scale=scale, full_shape=full_shape)
+        if (found := find_narrow_range(sample)) is not None:
+            grey = fill_range(grey, found)
     except ImageError as error:
         error.study = study
         raise

@@ -34,6 +34,8 @@ def encoded(suffix: str) -> bytes:
         (BIG_ENDIAN, FileKind.DICOM),
         (ACR_NEMA, FileKind.DICOM),
         (META_ONLY, FileKind.DICOM),
+        (b"DICM" + META_ONLY, FileKind.DICOM),
+        (b"DICM is the prefix of a DICOM file, this is a letter about it", FileKind.OTHER),
         (encoded(".png"), FileKind.PNG),
         (encoded(".jpg"), FileKind.JPEG),
         (encoded(".tif"), FileKind.TIFF),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.tag import Tag
 
 from edge_infer.errors import ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.read import read_radiograph
@@ -172,6 +174,89 @@ def test_a_damaged_modality_lut_is_no_film(tmp_path: Path) -> None:
     with pytest.raises(UnreadableImage, match=r"ModalityLUTSequence \(0028,3000\)") as caught:
         read_radiograph(path)
     assert caught.value.code is ReasonCode.DAMAGED
+
+
+WINDOW = {"WindowCenter": 2048, "WindowWidth": 4096}
+
+
+def broken_luts() -> dict[str, Any]:
+    entries = list(range(4096))
+    short = make_lut(first=0, bits=12, entries=entries[:-1])
+    short[0].LUTDescriptor = [4096, 0, 12]
+    empty = make_lut(first=0, bits=12, entries=entries)
+    del empty[0].LUTDescriptor, empty[0].LUTData
+    return {
+        "one entry short": short,
+        "an empty item": empty,
+        "one entry": make_lut(first=0, bits=12, entries=[4095]),
+        "all entries alike": make_lut(first=0, bits=12, entries=[9] * 4096),
+        "the first values only": make_lut(first=0, bits=8, entries=list(range(256))),
+        "some values only": make_lut(first=2048, bits=8, entries=list(range(256))),
+    }
+
+
+@pytest.mark.parametrize("name", broken_luts())
+def test_a_voi_lut_that_cannot_be_meant_leaves_the_film_to_its_window(
+    name: str, tmp_path: Path
+) -> None:
+    pixels = bands(TWELVE)
+    lut = broken_luts()[name]
+    film = read_radiograph(write_dicom(tmp_path, pixels, bits=12, VOILUTSequence=lut, **WINDOW))
+    np.testing.assert_array_equal(film.pixels, bands(TWELVE_GREY))
+
+
+def test_the_first_voi_lut_that_can_be_used_is(tmp_path: Path) -> None:
+    luts = make_lut(first=0, bits=12, entries=[4095])
+    luts.extend(make_lut(first=0, bits=12, entries=list(range(4095, -1, -1))))
+    film = read_radiograph(
+        write_dicom(tmp_path, bands(TWELVE), bits=12, VOILUTSequence=luts, **WINDOW)
+    )
+    np.testing.assert_array_equal(film.pixels, 65535 - bands(TWELVE_GREY))
+
+
+def test_a_broken_voi_lut_without_a_window_is_no_film(tmp_path: Path) -> None:
+    lut = broken_luts()["one entry short"]
+    path = write_dicom(tmp_path, bands(TWELVE), bits=12, VOILUTSequence=lut)
+    with pytest.raises(UnreadableImage, match=r"VOILUTSequence \(0028,3010\)"):
+        read_radiograph(path)
+
+
+@pytest.mark.parametrize(
+    ("comma", "point"),
+    [
+        ({"RescaleSlope": "0,25"}, {"RescaleSlope": "0.25"}),
+        ({"RescaleIntercept": "-1024,0"}, {"RescaleIntercept": "-1024.0"}),
+        ({"WindowCenter": "700,5"}, {"WindowCenter": "700.5"}),
+        ({"WindowWidth": "900,0"}, {"WindowWidth": "900.0"}),
+    ],
+)
+def test_a_decimal_comma_is_a_point(
+    comma: dict[str, str], point: dict[str, str], tmp_path: Path
+) -> None:
+    plain = {"RescaleSlope": "1", "RescaleIntercept": "0"}
+    plain |= {"WindowCenter": "512", "WindowWidth": "1024"}
+    (keyword,) = comma
+    mark = "1" * len(comma[keyword])
+    content = write_dicom(tmp_path, bands(TWELVE), bits=12, **plain | {keyword: mark}).read_bytes()
+    films = []
+    for value in (comma[keyword], point[keyword]):
+        path = tmp_path / "written.dcm"
+        tag = Tag(keyword)
+        head = struct.pack("<HH2sH", tag.group, tag.element, b"DS", len(mark) + len(mark) % 2)
+        assert content.count(head + mark.encode()) == 1
+        path.write_bytes(content.replace(head + mark.encode(), head + value.encode()))
+        films.append(read_radiograph(path).pixels)
+    np.testing.assert_array_equal(films[0], films[1])
+
+
+def test_a_window_beside_all_values_is_named(tmp_path: Path) -> None:
+    path = write_dicom(
+        tmp_path, bands([40000, 41000, 50000, 60000]), WindowCenter="2725", WindowWidth="5310"
+    )
+    with pytest.raises(UnsupportedImage, match=r"WindowCenter \(0028,1050\) '2725'") as caught:
+        read_radiograph(path)
+    assert caught.value.code is ReasonCode.BLANK
+    assert "WindowWidth (0028,1051) '5310'" in str(caught.value)
 
 
 def test_one_grey_is_blank(tmp_path: Path) -> None:

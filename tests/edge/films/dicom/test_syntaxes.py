@@ -210,6 +210,13 @@ def test_without_preamble(implicit: bool, little: bool, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
 
 
+def test_only_the_preamble_is_lost(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path, EIGHT)
+    expected = read_radiograph(path).pixels
+    path.write_bytes(path.read_bytes()[128:])
+    np.testing.assert_array_equal(read_radiograph(path).pixels, expected)
+
+
 def test_file_meta_without_preamble(tmp_path: Path) -> None:
     path = tmp_path / "film"
     path.write_bytes(make_dicom(EIGHT, syntax=made.J2K_LOSSLESS)[132:])

@@ -77,7 +77,10 @@ HALVED = ((RAMP.astype(np.uint32) * 128 + 127) // 255).astype(np.uint16) * 257
 EXACT: dict[str, tuple[bytes, NDArray[Any]]] = {
     "png grey 8": (encode(RAMP, ".png"), FULL),
     "png grey 16": (encode(RAMP16, ".png"), RAMP16),
-    "png 12 bits in 16": (encode(RAMP16 // 16, ".png"), RAMP16 // 16),
+    "png 12 bits in 16": (
+        encode(RAMP16 // 16, ".png"),
+        ((RAMP16 // 16).astype(np.int64) * 65535 + 2047) // 4095,
+    ),
     "png rgb 8": (encode(stack(RAMP, RAMP, RAMP), ".png"), FULL),
     "png rgb 16": (encode(stack(RAMP16, RAMP16, RAMP16), ".png"), RAMP16),
     "png rgba": (encode(stack(RAMP, RAMP, RAMP, HALF_ALPHA), ".png"), HALVED),
