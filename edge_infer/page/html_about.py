@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from edge_infer.model.model_card import Interval, OperatingPoint, UncertainBand
+from edge_infer.model.model_card import Interval, OperatingPoint, Referral, UncertainBand
 from edge_infer.page.words import AboutWords, PageWords
 from edge_infer.worklist.rows import Decision, ScreenedDay
 
@@ -38,6 +38,7 @@ def render_about(day: ScreenedDay, words: PageWords) -> str:
             for name, _, point in points
         ),
         uncertain=_uncertain(card.uncertain, about),
+        tb_score=_tb_score(card.referral, about),
     )
 
 
@@ -48,6 +49,12 @@ def percent(share: float) -> str:
 
 def _card_says(text: str) -> str:
     return f'<span lang="en">{escape(text)}</span>'
+
+
+def _tb_score(referral: Referral | None, about: AboutWords) -> str:
+    if referral is None:
+        return about.tb_score_is_share
+    return f"{about.tb_score_is_made} {_card_says(referral.statement)}"
 
 
 def _uncertain(band: UncertainBand | None, about: AboutWords) -> str:
@@ -92,7 +99,7 @@ _ABOUT = """\
 <tbody>
 {thresholds}</tbody>
 </table>
-{populations}{uncertain}<p>{about.scores}</p>
+{populations}{uncertain}<p>{tb_score} {about.scores}</p>
 <p>{about.other_machines}</p>
 <p>{about.heat}</p>
 <p class="small">{about.burned_in} {about.small_print}</p>

@@ -103,6 +103,10 @@ class AboutWords:
     without_it: str
     chosen_on: str
     uncertain: str
+    tb_score_is_share: str
+    """What the TB score is, of a model whose card has no `referral` block; else the next."""
+    tb_score_is_made: str
+    """Followed by what the card says of it."""
     scores: str
     other_machines: str
     heat: str

@@ -207,11 +207,20 @@ ENGLISH: Final = PageWords(
             "Uncertain: neither threshold was reached, but another class than normal stays "
             "possible; each class is kept in {share} of its films. Chosen on"
         ),
+        tb_score_is_share=(
+            "The TB score says how strongly the film asks for a second test for tuberculosis: it "
+            "is the model's share for tuberculosis."
+        ),
+        tb_score_is_made=(
+            "The TB score says how strongly the film asks for a second test for tuberculosis. It "
+            "is not a probability: it takes in the model's share for tuberculosis, how far the "
+            "film is from normal, or what tells ill from well within one hospital. In the card's "
+            "words:"
+        ),
         scores=(
-            "The TB score grows with the model's share for tuberculosis, the abnormal score with "
-            "its share for everything but normal; both run from 0 to 100. A film whose likeliest "
-            "class is tuberculosis is referred, and one whose likeliest class is not normal is "
-            "never clear, whatever the thresholds."
+            "The abnormal score grows with the model's share for all but normal. Both scores "
+            "run from 0 to 100. A film whose likeliest class is tuberculosis is referred, and one "
+            "whose likeliest class is not normal is never clear, whatever the thresholds."
         ),
         other_machines=(
             "Films from other machines and other patients score differently: check the thresholds "

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import release_check
 from benchmarks.release_check import Figure, measure_folds, table
 from edge_infer.errors import ModelError
+from edge_infer.model.classifier import Classifier
 from tests.train.tiny_films import write_film
 
 
@@ -73,7 +74,7 @@ def test_what_cannot_be_measured_says_why_and_stops_nothing(
         raise ModelError("no such thing here")
 
     class Anything:
-        classifier = release_check.Classifier.load(model)
+        classifier = Classifier.load(model)
 
     monkeypatch.setitem(release_check.PARTS, "agreement", fail)
     (row,) = release_check.run_part("agreement", Anything())  # type: ignore[arg-type]

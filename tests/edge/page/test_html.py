@@ -13,11 +13,13 @@ import pytest
 
 from edge_infer.errors import ReasonCode
 from edge_infer.films.study import InputType, StudyInfo
+from edge_infer.model.model_card import REFERRAL as REFERRAL_MAP
 from edge_infer.page.html import render_page, words_in
 from edge_infer.page.words import KEYS
 from edge_infer.pc.language import Lang
 from edge_infer.worklist.rows import ORDER, ScreenedDay, WorklistRow
 from tests.edge.made_day import JPEG, WHO, make_band, make_card, make_day, refused, screened
+from tests.edge.model.make_tiny_onnx import REFERRAL
 
 VOID = {"meta", "img", "col", "br", "input"}
 
@@ -252,3 +254,25 @@ def test_text_burned_into_a_film_is_not_shown() -> None:
     asked = Page(replace(make_day([row], include_patient=True), has_pictures=True))
     assert len(asked.all("img")) == 2
     assert "pictures/" not in asked.source, "never as a file of its own"
+
+
+@pytest.mark.parametrize("lang", Lang)
+def test_the_page_says_what_the_tb_score_is_made_of(lang: Lang) -> None:
+    words = words_in(lang).about
+    day = a_day(lang=lang)
+    assert words.tb_score_is_share in Page(day).text
+    statement = "100 / (1 + exp(-z)) & so on <b>."
+    card = replace(day.card, referral=replace(REFERRAL, statement=statement))
+    page = Page(replace(day, card=card))
+    assert f"{words.tb_score_is_made} {statement}" in page.text
+    assert words.tb_score_is_share not in page.text
+
+
+@pytest.mark.parametrize("lang", Lang)
+def test_the_map_of_the_referral_logit_is_called_the_tb_score_s(lang: Lang) -> None:
+    words = words_in(lang)
+    row = replace(
+        with_heat(screened("b.dcm", "tuberculosis", tb_tenths=931)), heat_class=REFERRAL_MAP
+    )
+    page = Page(replace(a_day(lang=lang), rows=(row,)))
+    assert words.heat_caption.format(name=words.small_score) in page.text
