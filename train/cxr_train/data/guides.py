@@ -26,12 +26,11 @@ def make_guides(
     boxes: Path | None,
     device: torch.device,
     tell: Callable[[str], None],
-    steps: int | None = None,
 ) -> NDArray[np.uint8] | None:
     """Return guides [N, 2, 64, 64] of `films`, 0..255: lungs, then boxes; None without either.
 
-    Lungs without a mask are found by a network trained on the masks of these films (`steps`
-    shortens that). Raises DataError for a file that cannot be read or that names no film here.
+    Lungs without a mask are found by a network trained on the masks of these films.
+    Raises DataError for a file that cannot be read or that names no film here.
     """
     if lungs is None and boxes is None:
         return None
@@ -40,8 +39,7 @@ def make_guides(
     if lungs is not None:
         masks, known = _read_masks(lungs, places)
         tell(f"{int(known.sum())} of {len(known)} training films have a lung mask")
-        shorter = {} if steps is None else {"steps": steps}
-        guides[:, 0] = find_lungs(films.pixels, masks, known, device=device, tell=tell, **shorter)
+        guides[:, 0] = find_lungs(films.pixels, masks, known, device=device, tell=tell)
     if boxes is not None:
         count = _draw_boxes(boxes, places, guides[:, 1])
         tell(f"{count} boxes on training films")

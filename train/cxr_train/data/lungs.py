@@ -51,6 +51,7 @@ def find_lungs(
     known: NDArray[np.bool_],
     *,
     steps: int = STEPS,
+    batch: int = BATCH,
     seed: int = 0,
     device: torch.device,
     tell: Callable[[str], None],
@@ -73,7 +74,14 @@ def find_lungs(
         ]
     )
     truth = torch.from_numpy(masks[known])[:, None].to(device).float() / 255
-    network = _train(small[torch.from_numpy(known).to(device)], truth, steps, seed, tell)
+    network = _train(
+        small[torch.from_numpy(known).to(device)],
+        truth,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        tell=tell,
+    )
     with torch.inference_mode():
         parts = [
             network(small[start : start + 256]).sigmoid().mul(255).round().to(torch.uint8).cpu()
@@ -84,7 +92,13 @@ def find_lungs(
 
 
 def _train(
-    films: Tensor, truth: Tensor, steps: int, seed: int, tell: Callable[[str], None]
+    films: Tensor,
+    truth: Tensor,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    tell: Callable[[str], None],
 ) -> LungNetwork:
     device = films.device
     generator = torch.Generator(device).manual_seed(seed)
@@ -95,7 +109,7 @@ def _train(
         optimizer, _RATE, total_steps=steps + 1, pct_start=0.1
     )
     for step in range(steps):
-        chosen = torch.randint(len(films), (BATCH,), generator=generator, device=device)
+        chosen = torch.randint(len(films), (batch,), generator=generator, device=device)
         pixels, lungs = _vary(films[chosen], truth[chosen], generator)
         logits = network(pixels)
         share = logits.sigmoid()
