@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.films.read import read_radiograph
@@ -34,7 +35,7 @@ def deflated(value: int) -> bytes:
     return out + packer.compress(tail) + packer.flush()
 
 
-def split(dataset: made.Dataset) -> tuple[bytes, bytes]:
+def split(dataset: Dataset) -> tuple[bytes, bytes]:
     """Return the elements before and after where a private one of group 0009 belongs."""
     content = made.encode_headerless(dataset, implicit=False)
     at = content.index(struct.pack("<HH", 0x0010, 0x0010))

@@ -13,19 +13,19 @@ from tests.edge.films.dicom.dicom_factory import J2K_LOSSLESS, write_dicom
 
 ROWS, COLUMNS = 256, 320
 PIXELS = np.random.default_rng(4).integers(100, 4096, (ROWS, COLUMNS)).astype(np.uint16)
-RECTANGLE = {
+RECTANGLE: dict[str, Any] = {
     "ShutterShape": "RECTANGULAR",
     "ShutterUpperHorizontalEdge": 11,
     "ShutterLowerHorizontalEdge": 240,
     "ShutterLeftVerticalEdge": 21,
     "ShutterRightVerticalEdge": 300,
 }
-CIRCLE = {
+CIRCLE: dict[str, Any] = {
     "ShutterShape": "CIRCULAR",
     "CenterOfCircularShutter": [128, 160],
     "RadiusOfCircularShutter": 100,
 }
-POLYGON = {
+POLYGON: dict[str, Any] = {
     "ShutterShape": "POLYGONAL",
     "VerticesOfThePolygonalShutter": [11, 21, 11, 300, 240, 300, 240, 21],
 }
@@ -63,7 +63,7 @@ def test_a_circle(tmp_path: Path) -> None:
 
 
 def test_of_several_shapes_what_all_leave_open_is_seen(tmp_path: Path) -> None:
-    both = {**RECTANGLE, **CIRCLE, "ShutterShape": ["RECTANGULAR", "CIRCULAR"]}
+    both: dict[str, Any] = {**RECTANGLE, **CIRCLE, "ShutterShape": ["RECTANGULAR", "CIRCULAR"]}
     expected = np.where(inside(), shown(tmp_path, **CIRCLE), 0)
     np.testing.assert_array_equal(shown(tmp_path, **both), expected)
 
