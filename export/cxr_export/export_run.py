@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cxr_export.calibration_set import choose_calibration
 from cxr_export.candidates import Candidate, best_candidate
+from cxr_export.class_shift import shift_classes
 from cxr_export.embed_card import make_card, model_digest, write_with_card
 from cxr_export.errors import ParityError
 from cxr_export.gate_table import measure_speed, print_card, print_change, print_cost, print_gates
@@ -92,6 +93,8 @@ def export_run(
             refined.ranges,
         )
         gates = (fp32_gate, *best.parity.gates, best.conv_gate)
+        if run.config.shift_classes:
+            best = _shift(best, films.val)
         print_gates(gates)
         print_change(best.parity, best.count, best.method.value, best.exempt)
         print_cost(fp32, best.model, measure_speed(fp32, best.model, films.val.pixels))
@@ -117,6 +120,13 @@ def export_run(
     print_card(card, out)
 
 
+def _shift(best: Candidate, val: LoadedImages) -> Candidate:
+    """Fit class biases on the INT8 logits; the gates above compare the networks as trained."""
+    shift = shift_classes(best.model, best.logits, val.labels)
+    say(f"class biases shifted by {', '.join(f'{value:+.3f}' for value in shift)}")
+    return replace(best, logits=run_logits(best.model, val.pixels))
+
+
 def _load_films(run: LoadedRun, data: Path | None, cache: Path | None) -> ExportFilms:
     source = data or run.data
     if source is None or not source.exists():
@@ -124,7 +134,8 @@ def _load_films(run: LoadedRun, data: Path | None, cache: Path | None) -> Export
             f"The images of this run are not at {source}: name them by --calibration. "
             "A model is never calibrated on made-up numbers."
         )
-    examples = read_data(source)
+    # A hospital that was left out of the training chooses no threshold either.
+    examples = tuple(one for one in read_data(source) if one.source not in run.without)
     require_every_class(examples, "val")
     side = run.config.input_size
     val = load_films(select(examples, "val"), side, what="val", cache=cache)

@@ -85,6 +85,8 @@ class TrainConfig:
     correct_prior: bool = False
     """Shift logits by the logarithm of each class's share in the data's train split over its share
     of the drawn films: probabilities are then those of the data, not of the sampling."""
+    shift_classes: bool = False
+    """The export fits each class's bias on the validation films' INT8 logits."""
     keep_start: float = 0.0
     """Share of the starting weights in the released ones (--start-from): weights between a network
     and its fine-tuned copy hold up better on other data than either (Wortsman et al. 2022)."""

@@ -1,10 +1,12 @@
-"""The TB threshold: the target holds in the worst hospital, not only on average over them.
+"""The TB threshold: sources count alike, and no hospital that can be told apart is left behind.
 
-Chosen on validation films pooled over sources, a threshold is one of the sources with the most TB
-films, whose normals come from elsewhere. A clinic is one hospital: so the target must be reached in
-every hospital that has films of both classes, and the lowest of their thresholds and the pooled one
-is taken. By scores alone: films that are called for their likeliest class come on top, because the
-class is what carries over to another hospital least.
+Pooled film by film, a threshold is one of the sources with the most TB films, whose normals come
+from elsewhere. So every source with TB counts alike, and in a hospital that has films of both
+classes the target must be reached by itself, where that leaves half of its normal films alone. A
+hospital where it would not (Sakha-TB: to find 95 % there, three of four of its normal films would
+be referred, and nearly every film of another disease anywhere) has its figures stated and no say.
+By scores alone: films that are called for their likeliest class come on top, because the class is
+what carries over to another hospital least.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from cxr_train.figures.operating_point import (
     choose_operating_point,
     highest_threshold,
     is_adult,
+    require_enough,
 )
 from edge_infer.model.model_card import (
     CLASSES,
@@ -34,6 +37,8 @@ from edge_infer.model.model_card import (
 from edge_infer.model.proportions import wilson_interval
 from edge_infer.model.referred import is_referred
 
+LEAST_SPECIFICITY = 0.5
+"""A hospital whose own threshold refers more of its normal films than this leaves has no say."""
 FEWEST_OF_A_HOSPITAL = 10
 """A hospital needs this many films with TB and this many normal ones to have a say."""
 _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
@@ -68,15 +73,23 @@ def choose_tb_point(
         source: highest_threshold(tenths[chosen & (labels == _TB)], target_sensitivity)
         for source, chosen in _hospitals(films, labels)
     }
+    heard = {
+        source: own[source]
+        for source, chosen in _hospitals(films, labels)
+        if _is_told_apart(tenths[chosen & (labels == _NORMAL)], own[source])
+    }
+    sources = np.array([film.source for film in films], dtype=np.str_)
+    require_enough(labels == _TB, population=population)
+    alike = _threshold_of_sources(tenths[labels == _TB], sources[labels == _TB], target_sensitivity)
     groups = np.array([film.group for film in films], dtype=np.str_)
     point = choose_operating_point(
         tenths,
         labels == _TB,
         list(groups),
         target_sensitivity=target_sensitivity,
-        population=_describe(population, own),
+        population=_describe(population, heard),
         by_class=by_class,
-        at_most=min(own.values(), default=1000),
+        at_most=min([alike, *heard.values()]),
     )
     called = is_referred(tenths, by_class, point.tenths)
     hospitals = tuple(
@@ -102,7 +115,21 @@ def _hospitals(
 def _describe(population: str, own: dict[str, int]) -> str:
     if not own:
         return population
-    return f"{population}; the target holds in each of {', '.join(own)} alone, and pooled"
+    return f"{population}; the target holds in {', '.join(own)} alone, and with sources alike"
+
+
+def _is_told_apart(normal_tenths: NDArray[np.int64], threshold: int) -> bool:
+    return bool((normal_tenths < threshold).mean() >= LEAST_SPECIFICITY)
+
+
+def _threshold_of_sources(
+    tenths: NDArray[np.int64], sources: NDArray[np.str_], target_sensitivity: float
+) -> int:
+    """Return the highest threshold whose mean sensitivity over sources reaches the target."""
+    weights = np.array([1 / (sources == source).sum() for source in sources])
+    order = np.argsort(-tenths, kind="stable")
+    reached = np.cumsum(weights[order]) / weights.sum()
+    return int(tenths[order][np.searchsorted(reached, target_sensitivity - 1e-9)])
 
 
 def _measure(
