@@ -35,7 +35,7 @@ from cxr_train.data.sources import SAME_HOSPITAL, describe_pair
 from cxr_train.evaluate.evaluation import SplitResult, evaluate, write_evaluation
 from cxr_train.evaluate.ledger import append, default_ledger, looks_of
 from cxr_train.evaluate.scoring import by_input_type, load_films, open_onnx
-from cxr_train.evaluate.shortcuts import View
+from cxr_train.evaluate.views import View
 from cxr_train.figures.measures import (
     AGAINST_NORMAL,
     AGAINST_OTHER,

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import numpy_helper
 
 from cxr_export.errors import ParityError
-from cxr_train.figures.calibration import fit_class_shift
+from cxr_train.figures.temperature import fit_class_shift
 
 
 def shift_classes(

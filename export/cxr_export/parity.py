@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from cxr_export.errors import ParityError
 from cxr_train.data.manifest import Example
-from cxr_train.figures.calibration import class_logits
-from cxr_train.figures.measures import Scored
+from cxr_train.figures.measures import ModelScores
 from cxr_train.figures.metrics import macro_f1
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY
 from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
+from cxr_train.figures.temperature import class_logits
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import CLASSES, Referral
 from edge_infer.model.referred import is_referred
@@ -140,7 +140,7 @@ def _tb_missed(
 ) -> tuple[int, int]:
     """Count TB films that are not referred at the threshold fp32 logits would have been given."""
     rule = fit_rule(fp32, examples, referral)
-    before, after = (Scored(logits=one, rule=rule, tb_threshold=None) for one in (fp32, int8))
+    before, after = (ModelScores(logits=one, rule=rule, tb_threshold=None) for one in (fp32, int8))
     point = choose_tb_point(
         before,
         examples,
@@ -149,7 +149,7 @@ def _tb_missed(
     )
     is_tb = np.array([example.label for example in examples]) == _TB
 
-    def missed(one: Scored) -> int:
+    def missed(one: ModelScores) -> int:
         called = is_referred(one.tb_tenths, one.predictions == _TB, point.tenths)
         return int((is_tb & ~called).sum())
 

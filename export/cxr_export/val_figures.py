@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from cxr_train.data.manifest import Example, fingerprint
 from cxr_train.errors import DataError
 from cxr_train.evaluate.scoring import by_input_type
-from cxr_train.figures.calibration import class_logits
 from cxr_train.figures.conformal import fit_band
-from cxr_train.figures.measures import Scored, measure
+from cxr_train.figures.measures import ModelScores, measure
 from cxr_train.figures.operating_point import (
     TARGET_SENSITIVITY,
     choose_operating_point,
@@ -21,6 +20,7 @@ from cxr_train.figures.operating_point import (
     require_enough,
 )
 from cxr_train.figures.tb_threshold import choose_tb_point
+from cxr_train.figures.temperature import class_logits
 from edge_infer.model.findings import printed_scores
 from edge_infer.model.model_card import (
     CLASSES,
@@ -68,7 +68,7 @@ class ValFilms:
 
 def measure_val(val: ValFilms, rule: ScoreRule, tb_threshold: int) -> Iterator[Metric]:
     """Measure every figure with its 95 % interval per input type."""
-    scored = Scored(logits=val.logits, rule=rule, tb_threshold=tb_threshold)
+    scored = ModelScores(logits=val.logits, rule=rule, tb_threshold=tb_threshold)
     for films in by_input_type("val", val.examples, (scored,)):
         yield from measure(films)
 
@@ -88,7 +88,7 @@ def fit_operating_points(
     _, abnormal = printed_scores(adults.logits, rule)
     return OperatingPoints(
         refer_tb=choose_tb_point(
-            Scored(logits=val.logits, rule=rule, tb_threshold=None),
+            ModelScores(logits=val.logits, rule=rule, tb_threshold=None),
             val.examples,
             target_sensitivity=target_sensitivity,
             population=TB_POPULATION,

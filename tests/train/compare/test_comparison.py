@@ -20,7 +20,7 @@ from cxr_train.compare.table import caption, describe_effects, markdown, rows, w
 from cxr_train.config import Augment
 from cxr_train.errors import ConfigError
 from cxr_train.evaluate.ledger import Look, append
-from cxr_train.figures.measures import Films, Scored, measure
+from cxr_train.figures.measures import MeasuredFilms, ModelScores, measure
 from edge_infer.model.model_card import Interval, ScoreRule
 from tests.export.small_run import run_python
 from tests.train.tiny_films import film, write_data
@@ -30,7 +30,7 @@ RULE = ScoreRule(temperature=1.0)
 EXAMPLES = tuple(film(int(label), f"patient{k // 2}") for k, label in enumerate(LABELS))
 
 
-def make_films(hit_rate: float, seeds: int = 3) -> Films:
+def make_films(hit_rate: float, seeds: int = 3) -> MeasuredFilms:
     """Return films that models, one per seed, call right with this chance."""
     models = []
     for seed in range(seeds):
@@ -40,8 +40,8 @@ def make_films(hit_rate: float, seeds: int = 3) -> Films:
         logits = (4 * np.eye(4, dtype=np.float32)[called] + random.normal(0, 0.5, (200, 4))).astype(
             np.float32
         )
-        models.append(Scored(logits=logits, rule=RULE, tb_threshold=400))
-    return Films(split="val", input_type="any", examples=EXAMPLES, models=tuple(models))
+        models.append(ModelScores(logits=logits, rule=RULE, tb_threshold=400))
+    return MeasuredFilms(split="val", input_type="any", examples=EXAMPLES, models=tuple(models))
 
 
 def make_comparison() -> Comparison:
@@ -117,9 +117,9 @@ def test_under_no_difference_p_values_are_small_as_rarely_as_they_should_be() ->
     for draw in range(60):
         random = np.random.default_rng(draw)
 
-        def guess(random: np.random.Generator = random) -> Films:
+        def guess(random: np.random.Generator = random) -> MeasuredFilms:
             models = tuple(
-                Scored(
+                ModelScores(
                     logits=random.normal(0, 1, (200, 4)).astype(np.float32),
                     rule=RULE,
                     tb_threshold=400,

@@ -12,8 +12,8 @@ from cxr_train.figures.measures import (
     AGAINST_NORMAL,
     AGAINST_OTHER,
     ALL,
-    Films,
-    Scored,
+    MeasuredFilms,
+    ModelScores,
     measure,
 )
 from edge_infer.model.model_card import Metric, ScoreRule
@@ -23,17 +23,19 @@ from tests.train.tiny_films import film
 LABELS = [0] * 30 + [1] * 20 + [2] * 10 + [3] * 20
 
 
-def make_films(*wrong: int, sources: str = "hospital", models: int = 1) -> Films:
+def make_films(*wrong: int, sources: str = "hospital", models: int = 1) -> MeasuredFilms:
     """Return 80 films called right but for those in `wrong`, which are called normal or TB."""
     logits = 6 * np.eye(4, dtype=np.float32)[LABELS]
     for index in wrong:
         logits[index] = (6, 0, 0, 0) if LABELS[index] else (0, 0, 0, 6)
-    one = Scored(logits=logits, rule=ScoreRule(temperature=1.0), tb_threshold=500)
+    one = ModelScores(logits=logits, rule=ScoreRule(temperature=1.0), tb_threshold=500)
     examples = tuple(film(label, f"p{k}", sources) for k, label in enumerate(LABELS))
-    return Films(split="val", input_type="raster", examples=examples, models=(one,) * models)
+    return MeasuredFilms(
+        split="val", input_type="raster", examples=examples, models=(one,) * models
+    )
 
 
-def find(films: Films, source: str, name: str, class_name: str = "") -> Metric:
+def find(films: MeasuredFilms, source: str, name: str, class_name: str = "") -> Metric:
     (found,) = (
         metric
         for metric in measure(films)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cxr_train.errors import DataError
-from cxr_train.figures.measures import Scored
+from cxr_train.figures.measures import ModelScores
 from cxr_train.figures.metrics import auroc
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY
 from cxr_train.figures.referral import make_referral
@@ -91,7 +91,7 @@ def test_scale_and_offset_keep_the_order_and_put_the_threshold_at_50() -> None:
     printed, _ = printed_scores(val.logits, rule)
     assert auroc(printed, is_tb) == pytest.approx(auroc(before, is_tb), abs=2e-3)
     point = choose_tb_point(
-        Scored(logits=val.logits, rule=rule, tb_threshold=None),
+        ModelScores(logits=val.logits, rule=rule, tb_threshold=None),
         val.examples,
         target_sensitivity=TARGET_SENSITIVITY,
         population="made up",

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from cxr_train.figures.calibration import expected_calibration_error
 from cxr_train.figures.metrics import accuracy, auroc, macro_f1
 from cxr_train.figures.resampling import (
     accuracy_values,
@@ -19,6 +18,7 @@ from cxr_train.figures.resampling import (
     macro_f1_values,
     weighted_f1_values,
 )
+from cxr_train.figures.temperature import expected_calibration_error
 
 RANDOM = np.random.default_rng(7)
 N = 120

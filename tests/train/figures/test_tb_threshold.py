@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxr_train.figures.calibration import fit_temperature, source_weights
-from cxr_train.figures.measures import Scored
+from cxr_train.figures.measures import ModelScores
 from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
+from cxr_train.figures.temperature import fit_temperature, source_weights
 from edge_infer.model.model_card import CLASSES, OperatingPoint, Referral, ScoreRule
 from tests.train.tiny_films import film
 
@@ -26,7 +26,7 @@ def choose(films: list[tuple[str, int, float, int]], target: float = 0.95) -> Op
     logits[:, 4] = np.log(points / (1 - points))
     examples = [film(label, str(k), source) for k, (source, label, _, _) in enumerate(films)]
     return choose_tb_point(
-        Scored(logits=logits, rule=RULE, tb_threshold=None),
+        ModelScores(logits=logits, rule=RULE, tb_threshold=None),
         examples,
         target_sensitivity=target,
         population="made up",

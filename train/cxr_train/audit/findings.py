@@ -9,7 +9,7 @@ from functools import cached_property
 
 from cxr_train.audit.duplicates import Likeness, Pair
 from cxr_train.audit.markers import Marker, Patch
-from cxr_train.audit.shortcuts import Cue, Shortcut, SourceFacts, accuracy_by_source
+from cxr_train.audit.shortcuts import Cue, Shortcut, SourceCounts, accuracy_by_source
 from cxr_train.data.manifest import Example
 from edge_infer.model.model_card import CLASSES
 
@@ -70,7 +70,7 @@ class AuditResult:
     groups: tuple[GroupInTwoSplits, ...]
     pairs: tuple[Pair, ...]
     """All alike films, most alike first."""
-    sources: tuple[SourceFacts, ...]
+    sources: tuple[SourceCounts, ...]
     shortcuts: tuple[Shortcut, ...]
     """Empty where the films of train and val cannot be cross-validated."""
     markers: tuple[Marker, ...]

@@ -57,7 +57,7 @@ class Shortcut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceFacts:
+class SourceCounts:
     """The films of one source."""
 
     source: str
@@ -102,7 +102,7 @@ def measure_shortcuts(
 
 def describe_sources(
     examples: Sequence[Example], facts: Sequence[FilmFacts]
-) -> tuple[SourceFacts, ...]:
+) -> tuple[SourceCounts, ...]:
     """Count classes, square files and squashed films of every source, largest source first."""
     found = []
     for source, films in Counter(example.source for example in examples).most_common():
@@ -111,7 +111,7 @@ def describe_sources(
         told = [examples[i].squashed for i in chosen]
         known = [float(squashed) for squashed in told if squashed is not None]
         found.append(
-            SourceFacts(
+            SourceCounts(
                 source=source,
                 films=films,
                 per_class=tuple(labels[index] for index in range(len(CLASSES))),
@@ -122,7 +122,7 @@ def describe_sources(
     return tuple(found)
 
 
-def accuracy_by_source(sources: Sequence[SourceFacts]) -> float:
+def accuracy_by_source(sources: Sequence[SourceCounts]) -> float:
     """Return the accuracy of naming each source's commonest class; it sees no picture at all."""
     return sum(max(one.per_class) for one in sources) / sum(one.films for one in sources)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cxr_train.compare.cells import Budget, Cell
 from cxr_train.compare.effects import Effect
-from cxr_train.figures.measures import Films
+from cxr_train.figures.measures import MeasuredFilms
 from edge_infer.model.model_card import Metric
 
 
@@ -18,7 +18,7 @@ class Deployed:
     megabytes: float
     milliseconds: float
     """Median of one film on one thread."""
-    films: dict[str, Films]
+    films: dict[str, MeasuredFilms]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class CellResult:
     """Multiply-accumulates of one film."""
     sha256: str
     """Of the first seed's checkpoint."""
-    films: dict[str, Films]
+    films: dict[str, MeasuredFilms]
     """Per split, with one model per seed."""
     metrics: tuple[Metric, ...]
     """Over all splits, means over seeds."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr_train.figures.measures import Films
+from cxr_train.figures.measures import MeasuredFilms
 from cxr_train.figures.resampling import (
     Values,
     Weights,
@@ -45,7 +45,9 @@ class Effect:
     """After Holm's correction over all pairs compared by this figure."""
 
 
-def compare_pair(first: Films, second: Films, names: tuple[str, str]) -> tuple[Effect, ...]:
+def compare_pair(
+    first: MeasuredFilms, second: MeasuredFilms, names: tuple[str, str]
+) -> tuple[Effect, ...]:
     """Compare two cells on the same films, model by model (the same seeds in the same order)."""
     if first.examples != second.examples or len(first.models) != len(second.models):
         raise ValueError("a pair needs the same films and seeds")

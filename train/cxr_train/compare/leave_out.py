@@ -19,7 +19,7 @@ from cxr_train.data.dataset import load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data
 from cxr_train.errors import DataError
 from cxr_train.evaluate.scoring import open_model
-from cxr_train.figures.measures import Films, measure_classes, measure_tb
+from cxr_train.figures.measures import MeasuredFilms, measure_classes, measure_tb
 from cxr_train.figures.metrics import show_interval
 from cxr_train.figures.operating_point import is_adult
 from cxr_train.result_files import write_json
@@ -116,7 +116,7 @@ def measure_fold(
 
     def figures(films: Sequence[Example], what: str) -> tuple[Metric, ...]:
         loaded = load_films(films, model.side, what=what, cache=cache)
-        scored = Films(
+        scored = MeasuredFilms(
             split=what,
             input_type="any",
             examples=loaded.examples,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from cxr_train.compare.comparison import CellResult
-from cxr_train.figures.measures import Films
+from cxr_train.figures.measures import MeasuredFilms
 from cxr_train.figures.metrics import auroc, confusion_matrix
 from cxr_train.figures.operating_point import is_adult
 from cxr_train.result_files import write_file
@@ -132,7 +132,7 @@ def draw_learning(results: Sequence[CellResult], split: str) -> Figure:
     return figure
 
 
-def _tb_scores(films: Films) -> tuple[np.ndarray, np.ndarray]:
+def _tb_scores(films: MeasuredFilms) -> tuple[np.ndarray, np.ndarray]:
     adults = films.only(is_adult(list(films.sources)))
     return adults.models[0].tb_tenths, adults.labels == _TB
 

@@ -37,7 +37,7 @@ from cxr_train.data.manifest import Example, fingerprint, read_data, require_eve
 from cxr_train.errors import DataError
 from cxr_train.evaluate.ledger import Look, append, default_ledger, make_look
 from cxr_train.evaluate.scoring import Model, open_onnx, read_checkpoint
-from cxr_train.figures.measures import Films, measure
+from cxr_train.figures.measures import MeasuredFilms, measure
 from cxr_train.figures.metrics import accuracy, macro_f1
 from cxr_train.terminal import say
 
@@ -137,9 +137,9 @@ def _measure_cell(
     )
 
 
-def _score(models: Sequence[Model], loaded: dict[str, LoadedImages]) -> dict[str, Films]:
+def _score(models: Sequence[Model], loaded: dict[str, LoadedImages]) -> dict[str, MeasuredFilms]:
     return {
-        split: Films(
+        split: MeasuredFilms(
             split=split,
             input_type="any",
             examples=part.examples,

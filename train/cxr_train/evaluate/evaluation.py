@@ -19,9 +19,9 @@ from cxr_train.data.manifest import Example, fingerprint, read_data, select
 from cxr_train.errors import DataError
 from cxr_train.evaluate.goals import Judged, judge
 from cxr_train.evaluate.scoring import Model, by_input_type, open_model
-from cxr_train.evaluate.shortcuts import View, show
+from cxr_train.evaluate.views import View, show
 from cxr_train.figures.conformal import Coverage, measure_coverage, undecided
-from cxr_train.figures.measures import Scored, measure, measure_classes, measure_tb
+from cxr_train.figures.measures import ModelScores, measure, measure_classes, measure_tb
 from cxr_train.figures.operating_point import is_adult
 from cxr_train.result_files import write_csv, write_json
 from edge_infer.model.card_json import to_plain
@@ -140,7 +140,7 @@ def _measure_view(model: Model, loaded: LoadedImages, split: str, view: View) ->
 
 
 def _cover(
-    model: Model, loaded: LoadedImages, scored: Scored
+    model: Model, loaded: LoadedImages, scored: ModelScores
 ) -> tuple[tuple[Coverage, ...], float | None]:
     band = model.card.uncertain if model.card is not None else None
     adults = is_adult([example.source for example in loaded.examples])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, own_examples, read_data
 from cxr_train.errors import DataError
-from cxr_train.figures.measures import Films, Scored
+from cxr_train.figures.measures import MeasuredFilms, ModelScores
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY
 from cxr_train.figures.referral import referral_of
 from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
@@ -42,9 +42,9 @@ class Model:
     card: ModelCard | None
     """None for a checkpoint."""
 
-    def score(self, images: Images) -> Scored:
+    def score(self, images: Images) -> ModelScores:
         """Ask about `images`."""
-        return Scored(logits=self.ask(images), rule=self.rule, tb_threshold=self.tb_threshold)
+        return ModelScores(logits=self.ask(images), rule=self.rule, tb_threshold=self.tb_threshold)
 
 
 def open_model(path: Path, *, cache: Path | None = None) -> Model:
@@ -66,7 +66,7 @@ def fit_reading(
     too few TB films.
     """
     rule = fit_rule(logits, examples, referral)
-    scored = Scored(logits=logits, rule=rule, tb_threshold=None)
+    scored = ModelScores(logits=logits, rule=rule, tb_threshold=None)
     try:
         point = choose_tb_point(
             scored,
@@ -80,12 +80,12 @@ def fit_reading(
 
 
 def by_input_type(
-    split: str, examples: Sequence[Example], models: Sequence[Scored]
-) -> Iterator[Films]:
+    split: str, examples: Sequence[Example], models: Sequence[ModelScores]
+) -> Iterator[MeasuredFilms]:
     """Part scored films into DICOM and raster files: their scores may differ (`pitfalls`)."""
     kinds = np.array([input_type(example.path) for example in examples], dtype=np.str_)
     for kind in sorted(set(kinds)):
-        films = Films(
+        films = MeasuredFilms(
             split=split, input_type=str(kind), examples=tuple(examples), models=tuple(models)
         )
         yield films if len(set(kinds)) == 1 else films.only(kinds == kind)

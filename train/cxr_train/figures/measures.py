@@ -47,7 +47,7 @@ _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class ModelScores:
     """What one model says of some films."""
 
     logits: NDArray[np.float32]
@@ -57,7 +57,7 @@ class Scored:
     tb_threshold: int | None
     """The operating point in tenths of a score point; None: none was fitted."""
 
-    def only(self, chosen: NDArray[np.bool_]) -> Scored:
+    def only(self, chosen: NDArray[np.bool_]) -> ModelScores:
         """Return what it says of the chosen films."""
         return replace(self, logits=self.logits[chosen])
 
@@ -78,7 +78,7 @@ class Scored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Films:
+class MeasuredFilms:
     """The films of one split and input type, and one or more models' words on them.
 
     Several models (the same training from several seeds) give figures that are means over them.
@@ -87,7 +87,7 @@ class Films:
     split: str
     input_type: str
     examples: tuple[Example, ...]
-    models: tuple[Scored, ...]
+    models: tuple[ModelScores, ...]
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -104,9 +104,9 @@ class Films:
         """[N] patients."""
         return [example.group for example in self.examples]
 
-    def only(self, chosen: NDArray[np.bool_]) -> Films:
+    def only(self, chosen: NDArray[np.bool_]) -> MeasuredFilms:
         """Return the chosen films."""
-        return Films(
+        return MeasuredFilms(
             split=self.split,
             input_type=self.input_type,
             examples=tuple(e for e, keep in zip(self.examples, chosen, strict=True) if keep),
@@ -114,7 +114,7 @@ class Films:
         )
 
 
-def measure(films: Films) -> Iterator[Metric]:
+def measure(films: MeasuredFilms) -> Iterator[Metric]:
     """Yield every figure these films define, the overall ones first."""
     if not films.examples:
         return
@@ -125,7 +125,7 @@ def measure(films: Films) -> Iterator[Metric]:
         yield from measure_source(films.only(films.sources == source), source or "unknown")
 
 
-def measure_classes(films: Films) -> Iterator[Metric]:
+def measure_classes(films: MeasuredFilms) -> Iterator[Metric]:
     """Yield accuracy, F1, precision, recall, AUROC and calibration error over all films."""
     weights = group_weights(films.groups)
     labels = films.labels
@@ -153,7 +153,7 @@ def measure_classes(films: Films) -> Iterator[Metric]:
         yield from _resampled(films, ALL, "auroc", name, areas)
 
 
-def measure_tb(adults: Films) -> Iterator[Metric]:
+def measure_tb(adults: MeasuredFilms) -> Iterator[Metric]:
     """Yield TB's AUROC, sensitivity and specificity against normals, other disease, and both."""
     is_tb = adults.labels == _TB
     name = CLASSES[_TB]
@@ -170,7 +170,9 @@ def measure_tb(adults: Films) -> Iterator[Metric]:
         yield from _at_operating_point(part, population, truth)
 
 
-def _at_operating_point(part: Films, population: str, truth: NDArray[np.bool_]) -> Iterator[Metric]:
+def _at_operating_point(
+    part: MeasuredFilms, population: str, truth: NDArray[np.bool_]
+) -> Iterator[Metric]:
     called = [call for call in map(referred, part.models) if call is not None]
     if len(called) < len(part.models):
         return
@@ -181,14 +183,14 @@ def _at_operating_point(part: Films, population: str, truth: NDArray[np.bool_]) 
             yield _proportion(part, population, figure, CLASSES[_TB], right, among=among)
 
 
-def referred(model: Scored) -> NDArray[np.bool_] | None:
+def referred(model: ModelScores) -> NDArray[np.bool_] | None:
     """Say which films are called TB: by threshold, or because it is the likeliest class."""
     if model.tb_threshold is None:
         return None
     return is_referred(model.tb_tenths, model.predictions == _TB, model.tb_threshold)
 
 
-def measure_source(part: Films, source: str) -> Iterator[Metric]:
+def measure_source(part: MeasuredFilms, source: str) -> Iterator[Metric]:
     """Yield one source's accuracy, calibration error, TB figures and disease-normal AUROCs."""
     labels = part.labels
     yield _proportion(part, source, "accuracy", "", [m.predictions == labels for m in part.models])
@@ -212,7 +214,7 @@ def measure_source(part: Films, source: str) -> Iterator[Metric]:
         yield from _resampled(pair, source, "pair_auroc", name, areas)
 
 
-def _pair_score(model: Scored, index: int) -> NDArray[np.float64]:
+def _pair_score(model: ModelScores, index: int) -> NDArray[np.float64]:
     """Return TB's printed score, or how far another class's logit lies above that of normal."""
     if index == _TB:
         return model.tb_tenths.astype(np.float64)
@@ -220,14 +222,14 @@ def _pair_score(model: Scored, index: int) -> NDArray[np.float64]:
     return np.asarray(rounded[:, index] - rounded[:, _NORMAL])
 
 
-def _calibration_error(model: Scored, labels: NDArray[np.int64], weights: Weights) -> Values:
+def _calibration_error(model: ModelScores, labels: NDArray[np.int64], weights: Weights) -> Values:
     probabilities = model.probabilities
     hits = probabilities.argmax(axis=1) == labels
     return calibration_error_values(probabilities.max(axis=1), hits, weights)
 
 
 def _resampled(
-    films: Films,
+    films: MeasuredFilms,
     source: str,
     name: str,
     class_name: str,
@@ -242,7 +244,7 @@ def _resampled(
 
 
 def _proportion(
-    films: Films,
+    films: MeasuredFilms,
     source: str,
     name: str,
     class_name: str,
@@ -263,7 +265,9 @@ def _proportion(
     return replace(_metric(films.only(trials[0]), source, name, class_name, estimate), n=n)
 
 
-def _metric(films: Films, source: str, name: str, class_name: str, estimate: Interval) -> Metric:
+def _metric(
+    films: MeasuredFilms, source: str, name: str, class_name: str, estimate: Interval
+) -> Metric:
     return Metric(
         split=films.split,
         source=source,

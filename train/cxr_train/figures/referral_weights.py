@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
-from cxr_train.figures.measures import Scored
+from cxr_train.figures.measures import ModelScores
 from cxr_train.figures.metrics import auroc
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY, is_adult
 from cxr_train.figures.referral import make_referral
@@ -164,7 +164,7 @@ def _spread(weights: Weights, val: JudgedFilms) -> tuple[float, float, float, fl
     middle = round(-float(np.median(val.values((a, b, c))[adults])), 3)
     rule = ScoreRule(temperature=val.temperature, referral=make_referral((a, b, c, middle)))
     point = choose_tb_point(
-        Scored(logits=val.logits, rule=rule, tb_threshold=None),
+        ModelScores(logits=val.logits, rule=rule, tb_threshold=None),
         val.examples,
         target_sensitivity=TARGET_SENSITIVITY,
         population="validation films",

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from cxr_train.data.manifest import Example
 from cxr_train.data.sources import SOURCES
-from cxr_train.figures.calibration import fit_temperature, source_weights
-from cxr_train.figures.measures import Scored
+from cxr_train.figures.measures import ModelScores
 from cxr_train.figures.operating_point import (
     choose_operating_point,
     highest_threshold,
     is_adult,
     require_enough,
 )
+from cxr_train.figures.temperature import fit_temperature, source_weights
 from edge_infer.model.model_card import (
     CLASSES,
     HospitalPoint,
@@ -57,7 +57,7 @@ def fit_rule(
 
 
 def choose_tb_point(
-    scored: Scored, examples: Sequence[Example], *, target_sensitivity: float, population: str
+    scored: ModelScores, examples: Sequence[Example], *, target_sensitivity: float, population: str
 ) -> OperatingPoint:
     """Choose the TB threshold on validation films, of which those of adult sources count.
 

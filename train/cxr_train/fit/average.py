@@ -21,8 +21,8 @@ from cxr_train.config import Augment
 from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import own_examples, read_data
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.figures.calibration import class_logits, fit_class_shift, fit_temperature, log_loss
 from cxr_train.figures.metrics import macro_f1
+from cxr_train.figures.temperature import class_logits, fit_class_shift, fit_temperature, log_loss
 from cxr_train.fit.augment import augment_batch
 from cxr_train.fit.checkpoint import (
     BEST_FILE,

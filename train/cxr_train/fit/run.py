@@ -18,8 +18,8 @@ from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.guides import make_guides
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.figures.calibration import class_logits
 from cxr_train.figures.metrics import accuracy, class_scores, confusion_matrix, macro_f1
+from cxr_train.figures.temperature import class_logits
 from cxr_train.fit.batches import films_per_step
 from cxr_train.fit.checkpoint import (
     BEST_FILE,
@@ -99,7 +99,7 @@ class _Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Films:
+class _TrainingFilms:
     """What the training works on."""
 
     train_set: LoadedImages
@@ -130,7 +130,7 @@ def _fit(request: _Request, processes: Processes) -> None:
     print(_describe_result(facts, out))  # noqa: T201
 
 
-def _prepare(request: _Request, processes: Processes) -> _Films:
+def _prepare(request: _Request, processes: Processes) -> _TrainingFilms:
     config = request.config
     everything = read_data(request.data)
     _check_sources(everything, request.without)
@@ -160,7 +160,7 @@ def _prepare(request: _Request, processes: Processes) -> _Films:
         device=processes.device(),
         tell=tell,
     )
-    return _Films(
+    return _TrainingFilms(
         train_set=train_set,
         val_set=val_set,
         own=own,
@@ -171,7 +171,7 @@ def _prepare(request: _Request, processes: Processes) -> _Films:
     )
 
 
-def _describe_run(request: _Request, films: _Films, processes: Processes) -> dict[str, Any]:
+def _describe_run(request: _Request, films: _TrainingFilms, processes: Processes) -> dict[str, Any]:
     import torch
 
     start = request.start_from
@@ -195,7 +195,7 @@ def _describe_run(request: _Request, films: _Films, processes: Processes) -> dic
     }
 
 
-def _train(request: _Request, films: _Films, processes: Processes) -> TrainState:
+def _train(request: _Request, films: _TrainingFilms, processes: Processes) -> TrainState:
     return train(
         request.config,
         films.train_set,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cxr_train.evaluate.shortcuts import FILL, View, hidden_part, show
+from cxr_train.evaluate.views import FILL, View, hidden_part, show
 
 FILMS = np.random.default_rng(0).integers(0, 255, (3, 1, 64, 64), dtype=np.uint8)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxr_train.figures.calibration import (
+from cxr_train.figures.temperature import (
     expected_calibration_error,
     fit_class_shift,
     fit_temperature,
