@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cxr_export.double_head import compute_head_in_double
 from cxr_export.exact_sums import make_sums_exact
-from cxr_export.parity import Gate, Parity, check_int8
+from cxr_export.parity import LEAST_AGREEMENT, Gate, Parity, check_int8
 from cxr_export.quantize import (
     ConvolutionCount,
     Method,
@@ -63,20 +63,27 @@ def best_candidate(
     fp32_logits: NDArray[np.float32],
     referral: Referral | None = None,
     ranges: Ranges | None = None,
+    *,
+    least_agreement: float = LEAST_AGREEMENT,
 ) -> Candidate:
     """Return the first candidate that passes, else the one that agrees most often with fp32.
 
     `prepared` is the fp32 graph ready to quantize; `calibration` sets ranges where `ranges` are not
     given or fail, `val` judges;
-    `fp32_logits` [N, K] are of the `val` films, of which `referral` makes the TB score. Models are
-    written into `work`.
+    `fp32_logits` [N, K] are of the `val` films, of which `referral` makes the TB score;
+    `least_agreement` is the share of them that must keep their class. Models are written into
+    `work`.
     """
     tried: list[Candidate] = []
-    for candidate in _candidates(prepared, work, calibration, val, fp32_logits, referral, ranges):
+    for candidate in _candidates(
+        prepared, work, calibration, val, fp32_logits, referral, ranges, least_agreement
+    ):
         _say(
             f"{candidate.method.value}, {len(candidate.exempt)} exempt: same class "
             f"{candidate.parity.class_agreement:.4f}, largest logit difference "
-            f"{candidate.parity.largest_logit_difference:.3f}"
+            f"{candidate.parity.largest_logit_difference:.3f}, macro-F1 "
+            f"{candidate.parity.macro_f1_fp32:.4f} to {candidate.parity.macro_f1_int8:.4f}, "
+            f"TB missed {candidate.parity.tb_missed_fp32} to {candidate.parity.tb_missed_int8}"
         )
         tried.append(candidate)
         if candidate.passed:
@@ -116,6 +123,7 @@ def _candidates(
     fp32_logits: NDArray[np.float32],
     referral: Referral | None,
     ranges: Ranges | None,
+    least_agreement: float,
 ) -> Iterator[Candidate]:
     pixels = np.array(calibration.pixels)
 
@@ -129,7 +137,9 @@ def _candidates(
             exempt=exempt,
             count=count_convolutions(model, work),
             logits=logits,
-            parity=check_int8(fp32_logits, logits, val.examples, referral),
+            parity=check_int8(
+                fp32_logits, logits, val.examples, referral, least_agreement=least_agreement
+            ),
         )
 
     best: Candidate | None = None

@@ -16,7 +16,13 @@ from cxr_export.class_shift import shift_classes
 from cxr_export.embed_card import make_card, model_digest, write_with_card
 from cxr_export.errors import ParityError
 from cxr_export.gate_table import measure_speed, print_card, print_change, print_cost, print_gates
-from cxr_export.parity import Gate, check_fp32, check_runner
+from cxr_export.parity import (
+    LEAST_AGREEMENT,
+    LEAST_AGREEMENT_AS_INT8,
+    Gate,
+    check_fp32,
+    check_runner,
+)
 from cxr_export.quantize import prepare_for_quantization, run_logits
 from cxr_export.refine import refine
 from cxr_export.to_onnx import export_onnx
@@ -91,6 +97,9 @@ def export_run(
             fp32_logits,
             referral,
             refined.ranges,
+            least_agreement=(
+                LEAST_AGREEMENT_AS_INT8 if run.config.quantize_aware else LEAST_AGREEMENT
+            ),
         )
         gates = (fp32_gate, *best.parity.gates, best.conv_gate)
         if run.config.shift_classes:

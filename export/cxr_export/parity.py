@@ -22,6 +22,9 @@ LARGEST_FP32_DIFFERENCE = 1e-3
 LARGEST_RUNNER_DIFFERENCE = 1e-4
 """Printed scores round logits to this."""
 LEAST_AGREEMENT = 0.99
+LEAST_AGREEMENT_AS_INT8 = 0.98
+"""Of a network whose last epochs saw INT8: not its fp32 self was trained, so that the two differ on
+films at the border between classes; how well it does is told by the other gates."""
 LARGEST_F1_DROP = 0.01
 MOST_TB_MISSED = 1
 _TB = CLASSES.index("tuberculosis")
@@ -72,6 +75,8 @@ def check_int8(
     int8: NDArray[np.float32],
     examples: tuple[Example, ...],
     referral: Referral | None = None,
+    *,
+    least_agreement: float = LEAST_AGREEMENT,
 ) -> Parity:
     """Compare fp32 and INT8 logits [N, K] of the same films.
 
@@ -86,8 +91,8 @@ def check_int8(
         Gate(
             name="INT8 against fp32, same class",
             measured=agreement,
-            limit=f">= {LEAST_AGREEMENT}",
-            passed=agreement >= LEAST_AGREEMENT,
+            limit=f">= {least_agreement}",
+            passed=agreement >= least_agreement,
         ),
         Gate(
             name="macro-F1 drop",
