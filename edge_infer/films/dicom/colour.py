@@ -18,15 +18,11 @@ _SAMPLED_PIXELS = 2**20
 _WHITE = 65535
 
 
-def merge_channels(stored: StoredPixels, photometric: str, *, is_decoded: bool) -> StoredPixels:
-    """Turn [H, W, 3] into the [H, W] grey it shows; raises UnsupportedImage COLOUR.
-
-    `is_decoded` says that a JPEG or JPEG 2000 decoder made the samples, which then are RGB whatever
-    PhotometricInterpretation says.
-    """
+def merge_channels(stored: StoredPixels, photometric: str) -> StoredPixels:
+    """Turn [H, W, 3] into the [H, W] grey it shows; raises UnsupportedImage COLOUR."""
     step = _subsampling(stored.patterns.shape)
     sample = stored.patterns[::step, ::step].astype(np.float32) / ((1 << stored.bits) - 1)
-    if photometric.startswith("YBR") and not is_decoded:
+    if photometric.startswith("YBR") and not stored.has_rgb:
         luma_channel = 0
         # PS3.3 C.7.6.3.1.2: R - Y, G - Y, B - Y of each pixel.
         blue, red = sample[..., 1] - 0.5, sample[..., 2] - 0.5

@@ -12,9 +12,9 @@ from edge_infer.films.codecs.rle import decode_rle
 from edge_infer.films.dicom.codestream import decode_codestream, describe_codestream
 from edge_infer.films.dicom.elements import DicomElements, name_tag
 from edge_infer.films.dicom.pixel_data import (
+    Frame,
     PixelData,
-    read_encapsulated_frame,
-    read_native_frame,
+    read_frame,
 )
 from edge_infer.films.dicom.syntax import Encoding
 from edge_infer.films.memory import require_memory
@@ -40,6 +40,18 @@ class PixelFormat:
     is_planar: bool
     """PlanarConfiguration 1: all red, then all green, then all blue."""
 
+    @property
+    def is_422(self) -> bool:
+        """Whether Y Y Cb Cr stand for two pixels of a row (PS3.3 C.7.6.3.1.2)."""
+        return self.samples == 3 and self.photometric == "YBR_FULL_422"
+
+    @property
+    def count(self) -> int:
+        """Samples of the uncompressed picture."""
+        if self.is_422:
+            return self.rows * (self.columns + self.columns % 2) * 2
+        return self.rows * self.columns * self.samples
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredPixels:
@@ -52,6 +64,8 @@ class StoredPixels:
     scale: int = 1
     """By which the decoder has already reduced both sides; the last row and column may stand for
     less than that."""
+    has_rgb: bool = False
+    """A JPEG or JPEG 2000 decoder made the samples: three are RGB, whatever the header says."""
 
 
 def describe_pixels(elements: DicomElements) -> PixelFormat:
@@ -100,32 +114,30 @@ def read_pixels(
             f"{pixel_format.samples}; 1 and 3 can be read.",
             ReasonCode.NO_DECODER,
         )
-    encoding = pixel_data.syntax.encoding
-    whole = pixel_format.rows * pixel_format.columns * pixel_format.samples
-    require_memory(whole * (pixel_format.bits_allocated // 8))
-    if encoding is Encoding.UNKNOWN:
+    sample_bytes = pixel_format.bits_allocated // 8
+    require_memory(pixel_format.count * sample_bytes)
+    line = sample_bytes * min(pixel_format.rows, pixel_format.columns)
+    frame = read_frame(pixel_data, size=pixel_format.count * sample_bytes, line=line)
+    if frame.encoding is Encoding.UNKNOWN:
         raise UnreadableImage(
             "The film is compressed in a way that cannot be read here: "
             f"TransferSyntaxUID (0002,0010) is '{pixel_data.syntax_uid}'.",
             ReasonCode.NO_DECODER,
         )
-    if encoding in (Encoding.NATIVE, Encoding.DEFLATED):
-        return _mask(_read_native(pixel_data, pixel_format), pixel_format)
-    if encoding is Encoding.RLE:
-        return _mask(_read_rle(pixel_data, pixel_format), pixel_format)
-    return _read_codestream(pixel_data, pixel_format, size)
+    if frame.encoding is Encoding.NATIVE:
+        return _mask(_read_native(frame.data, pixel_data, pixel_format), pixel_format)
+    if frame.encoding is Encoding.RLE:
+        return _mask(_read_rle(frame.data, pixel_format), pixel_format)
+    return _read_codestream(frame, pixel_format, size)
 
 
-def _read_native(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
-    rows, columns, samples = pixel_format.rows, pixel_format.columns, pixel_format.samples
-    is_422 = samples == 3 and pixel_format.photometric == "YBR_FULL_422"
-    # YBR_FULL_422 stores Y Y Cb Cr for two pixels of a row (PS3.3 C.7.6.3.1.2).
-    count = rows * (columns + columns % 2) * 2 if is_422 else rows * columns * samples
-    sample_bytes = pixel_format.bits_allocated // 8
-    line = sample_bytes * min(rows, columns)
-    data = read_native_frame(pixel_data, size=count * sample_bytes, line=line)
+def _read_native(
+    data: bytes | memoryview, pixel_data: PixelData, pixel_format: PixelFormat
+) -> NDArray[np.uint8 | np.uint16]:
+    rows, columns = pixel_format.rows, pixel_format.columns
+    data = data[: pixel_format.count * (pixel_format.bits_allocated // 8)]
     is_big = not pixel_data.syntax.is_little_endian
-    if sample_bytes == 2:
+    if pixel_format.bits_allocated == 16:
         values = np.frombuffer(data, ">u2" if is_big else "<u2").astype(np.uint16, copy=False)
     elif is_big and pixel_data.representation == "OW":
         # Bytes in 16-bit words are swapped in pairs; an odd last byte stays.
@@ -134,7 +146,7 @@ def _read_native(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np
         values = values[: len(data)]
     else:
         values = np.frombuffer(data, np.uint8)
-    if is_422:
+    if pixel_format.is_422:
         pairs = values.reshape(rows, -1, 4)
         spread = pairs[:, :, [0, 2, 3, 1, 2, 3]].reshape(rows, -1, 3)
         return spread[:, :columns]
@@ -152,9 +164,9 @@ def _arrange(
     return values.reshape(rows, columns, samples)
 
 
-def _read_rle(pixel_data: PixelData, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
+def _read_rle(data: bytes | memoryview, pixel_format: PixelFormat) -> NDArray[np.uint8 | np.uint16]:
     planes = decode_rle(
-        read_encapsulated_frame(pixel_data),
+        data,
         pixels=pixel_format.rows * pixel_format.columns,
         samples=pixel_format.samples,
         bytes_per_sample=pixel_format.bits_allocated // 8,
@@ -182,12 +194,11 @@ def _clear_above(values: NDArray[np.uint8 | np.uint16], bits: int) -> NDArray[np
 
 
 def _read_codestream(
-    pixel_data: PixelData, pixel_format: PixelFormat, size: tuple[int, int] | None
+    frame: Frame, pixel_format: PixelFormat, size: tuple[int, int] | None
 ) -> StoredPixels:
-    encoding = pixel_data.syntax.encoding
     # Its markers are searched for, which views cannot: copying 4 MB takes 0.2 ms of 9 and more.
-    data = bytes(read_encapsulated_frame(pixel_data))
-    stream = describe_codestream(data, encoding)
+    data = bytes(frame.data)
+    stream = describe_codestream(data, frame.encoding)
     shape = stream.rows, stream.columns
     if shape != (pixel_format.rows, pixel_format.columns):
         raise UnreadableImage(
@@ -213,12 +224,19 @@ def _read_codestream(
     values: NDArray[np.uint8 | np.uint16] = decoded.view(
         np.uint8 if decoded.dtype.itemsize == 1 else np.uint16
     )
-    bits = stream.bits
-    if pixel_format.bits_stored < bits:
-        narrow = _narrow(values, bits, pixel_format.bits_stored, is_signed=is_signed)
-        values, bits = (values, bits) if narrow is None else (narrow, pixel_format.bits_stored)
+    bits, stored = stream.bits, pixel_format.bits_stored
+    if scale > 1 and stored < bits and _is_far_beyond(values, bits, stored, is_signed=is_signed):
+        # What lies in single bits, an overlay, is mixed with the film at lower resolutions.
+        return _read_codestream(frame, pixel_format, None)
+    if stored < bits:
+        narrow = _narrow(values, bits, stored, is_signed=is_signed)
+        values, bits = (values, bits) if narrow is None else (narrow, stored)
     return StoredPixels(
-        patterns=_clear_above(values, bits), bits=bits, is_signed=is_signed, scale=scale
+        patterns=_clear_above(values, bits),
+        bits=bits,
+        is_signed=is_signed,
+        scale=scale,
+        has_rgb=frame.encoding in (Encoding.JPEG, Encoding.JPEG_2000),
     )
 
 
@@ -229,17 +247,55 @@ def _narrow(
 
     Encoders often write 12-bit films as 16-bit codestreams; taking 16 bits there would show the
     film at a sixteenth of its brightness. Lossy ones overshoot BitsStored by a few steps, so values
-    are clipped; only many and clearly beyond it prove the header wrong.
+    are clipped; only many and clearly beyond it prove the header wrong. Where the film is smoother
+    without the bits above BitsStored, they are an overlay or junk, as in uncompressed films.
     """
     if not is_signed and int(values.max(initial=0)) >> stored == 0:
         return values  # nothing is beyond, at a hundredth of the time of finding out how much
-    numbers = values.astype(np.int32) & ((1 << precision) - 1)
-    lowest, highest = 0, (1 << stored) - 1
-    if is_signed:
-        numbers -= (numbers >> (precision - 1)) << precision
-        lowest, highest = -(1 << (stored - 1)), (1 << (stored - 1)) - 1
+    numbers = _to_numbers(values, precision, is_signed=is_signed)
+    masked = _to_numbers(values, stored, is_signed=is_signed)
+    if _roughness(masked, stored) < _roughness(numbers, stored):
+        return np.asarray(masked & ((1 << stored) - 1), dtype=np.uint16)
+    lowest, highest = _limits(stored, is_signed=is_signed)
     clipped = np.clip(numbers, lowest, highest)
     far = np.abs(clipped - numbers) > 1 << max(0, stored - 4)
     if np.count_nonzero(far) > _TOLERATED_SHARE * numbers.size:
         return None
     return np.asarray(clipped & ((1 << stored) - 1), dtype=np.uint16)
+
+
+def _is_far_beyond(
+    values: NDArray[np.uint8 | np.uint16], precision: int, stored: int, *, is_signed: bool
+) -> bool:
+    """Tell whether one pixel is beyond BitsStored by more than a lossy film's overshoot."""
+    if not is_signed and int(values.max(initial=0)) >> stored == 0:
+        return False
+    numbers = _to_numbers(values, precision, is_signed=is_signed)
+    lowest, highest = _limits(stored, is_signed=is_signed)
+    margin = 1 << max(0, stored - 4)
+    return bool(numbers.max() > highest + margin or numbers.min() < lowest - margin)
+
+
+def _to_numbers(
+    values: NDArray[np.uint8 | np.uint16], bits: int, *, is_signed: bool
+) -> NDArray[np.int32]:
+    """Return what the lowest `bits` of each pattern stand for."""
+    numbers = values.astype(np.int32) & ((1 << bits) - 1)
+    if is_signed:
+        numbers -= (numbers >> (bits - 1)) << bits
+    return numbers
+
+
+def _limits(bits: int, *, is_signed: bool) -> tuple[int, int]:
+    half = 1 << (bits - 1)
+    return (-half, half - 1) if is_signed else (0, 2 * half - 1)
+
+
+def _roughness(numbers: NDArray[np.int32], bits: int) -> int:
+    """Return the sum of all steps between neighbours, none counted as more than 2**bits.
+
+    An overlay's edges are such steps, and so is each place where a film that does need more bits
+    would start again from 0 without them; its own few edges must not outweigh those.
+    """
+    steps = (np.abs(np.diff(numbers, axis=axis)) for axis in (0, 1))
+    return sum(int(np.minimum(step, 1 << bits).sum(dtype=np.int64)) for step in steps)

@@ -19,7 +19,6 @@ from edge_infer.films.dicom.orientation import find_orientation
 from edge_infer.films.dicom.pixel_data import PixelData, open_pixel_data
 from edge_infer.films.dicom.pixels import PixelFormat, StoredPixels, describe_pixels, read_pixels
 from edge_infer.films.dicom.shutter import read_shutter
-from edge_infer.films.dicom.syntax import Encoding
 from edge_infer.films.file import FilmFile
 from edge_infer.films.narrow_range import fill_range, find_narrow_range
 from edge_infer.films.radiograph import Radiograph
@@ -136,8 +135,7 @@ def _read_stored(
         size = None  # neighbouring palette entries need not look alike
     stored = read_pixels(pixel_data, pixel_format, size=size)
     if stored.patterns.ndim == 3:
-        is_decoded = film.syntax.encoding in (Encoding.JPEG, Encoding.JPEG_2000)
-        stored = merge_channels(stored, pixel_format.photometric, is_decoded=is_decoded)
+        stored = merge_channels(stored, pixel_format.photometric)
     if pixel_format.photometric == "PALETTE COLOR":
         return stored, build_palette_table(film.elements, stored)
     return stored, _build_table(film.elements, stored)

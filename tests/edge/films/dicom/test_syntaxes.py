@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +104,12 @@ def test_the_precision_of_the_codestream_wins(syntax: str, tmp_path: Path) -> No
 
 def test_single_values_beyond_bits_stored_do_not_darken_the_film(tmp_path: Path) -> None:
     pixels = TWELVE.copy()
-    pixels[:2, :40] = 4100  # 0.4 % overshoot, as lossy codecs make it at edges
+    pixels[:2, 120:] = 4100  # 0.4 % overshoot, as lossy codecs make it at bright edges
     frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
     film = read_radiograph(
         write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
     )
-    expected = TWELVE_GREY.copy()
-    expected[:2, :40] = 65535
-    np.testing.assert_array_equal(film.pixels, expected)
+    np.testing.assert_array_equal(film.pixels, TWELVE_GREY)
 
 
 def test_a_wide_codestream_of_narrow_values_keeps_bits_stored(tmp_path: Path) -> None:
@@ -122,12 +121,47 @@ def test_a_wide_codestream_of_narrow_values_keeps_bits_stored(tmp_path: Path) ->
 
 
 def test_many_values_beyond_bits_stored_prove_the_header_wrong(tmp_path: Path) -> None:
-    pixels = bands([0, 1, 5000, 65535])
+    rows, columns = np.mgrid[0 : made.ROWS, 0 : made.COLUMNS]
+    pixels = (rows * 300 + columns * 160).astype(np.uint16)
+    pixels[20:60, 20:60] = 65535
     frame = made.compress(pixels, made.J2K_LOSSLESS, bits=16)
     film = read_radiograph(
         write_dicom(tmp_path, pixels, syntax=made.J2K_LOSSLESS, frame=frame, bits=12)
     )
     np.testing.assert_array_equal(film.pixels, pixels)
+
+
+@pytest.mark.parametrize("size", [None, (32, 32)])
+@pytest.mark.parametrize(
+    ("syntax", "signed"),
+    [
+        *((made.JPEG_LOSSLESS_SV1, False), (made.JPEG_LS, False), (made.J2K_LOSSLESS, False)),
+        *((made.JPEG_LOSSLESS_SV1, True), (made.JPEG_LS, True)),
+    ],
+)
+@pytest.mark.parametrize("overlay", ["area", "text", "dots"])
+def test_an_overlay_above_bits_stored_is_no_part_of_the_film(
+    overlay: str, syntax: str, signed: bool, size: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    rows, columns = np.mgrid[0:256, 0:320]
+    grain = np.random.default_rng(1)
+    film = (rows * 9 + columns * 4 + grain.integers(0, 60, rows.shape)).astype(np.uint16)
+    film = (film - 2048) & 0xFFF if signed else film
+    drawn = film.copy()
+    if overlay == "area":
+        drawn[30:220, 40:290] |= 0x8000
+    elif overlay == "text":
+        drawn[10:16, 200:300] |= 0x1000
+        drawn[230:236, 10:80] |= 0x2000
+    else:
+        drawn[grain.random(rows.shape) < 0.005] |= 0x8000
+    elements = {"syntax": syntax, "bits": 12, "PixelRepresentation": int(signed)}
+    expected = read_radiograph(write_dicom(tmp_path, film, **elements), size=size)
+    frame = made.compress(drawn, syntax, bits=16)
+    shown = read_radiograph(write_dicom(tmp_path, film, frame=frame, **elements), size=size)
+    tolerance = 0 if size is None or syntax != made.J2K_LOSSLESS else 1200
+    difference = shown.pixels.astype(np.int32) - expected.pixels
+    assert np.abs(difference).max() <= tolerance
 
 
 def test_a_signed_16_bit_codestream_of_12_bit_values(tmp_path: Path) -> None:
@@ -249,12 +283,89 @@ def test_eight_bits_in_big_endian_words(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
 
 
-def test_an_unknown_syntax_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("uid", "pixels"),
+    [
+        ("1.2.840.10008.1.2.9", b"\1\2\3\4" * 2000),
+        ("1.2.840.113619.5.2.", EIGHT.tobytes()),  # a maker's own: the order of its bytes is its
+    ],
+)
+def test_an_unknown_syntax_is_named(uid: str, pixels: bytes, tmp_path: Path) -> None:
     path = tmp_path / "film.dcm"
-    content = make_dicom(EIGHT).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0")
-    path.write_bytes(content)
+    content = made.encode_meta(made.EXPLICIT).replace(
+        b"1.2.840.10008.1.2.1\0", uid.encode().ljust(20, b"\0")
+    )
+    film = made.encode_headerless(made.make_dataset(EIGHT, PixelData=pixels), implicit=False)
+    path.write_bytes(content + film)
     message = _refuse(path, ReasonCode.NO_DECODER)
-    assert "TransferSyntaxUID (0002,0010) is '1.2.840.10008.1.2.9'" in message
+    assert f"TransferSyntaxUID (0002,0010) is '{uid}'" in message
+
+
+def retag(content: bytes, syntax: str) -> bytes:
+    """Return a file whose meta information names another transfer syntax."""
+    at = content.index(b"\x02\x00\x10\x00UI")
+    (length,) = struct.unpack("<H", content[at + 6 : at + 8])
+    uid = syntax.encode() + b"\0" * (len(syntax) % 2)
+    return content[: at + 6] + struct.pack("<H", len(uid)) + uid + content[at + 8 + length :]
+
+
+STATED = [
+    *(made.EXPLICIT, made.RLE, made.JPEG_BASELINE, made.JPEG_LOSSLESS_SV1, made.JPEG_LS),
+    *(made.J2K, made.HTJ2K, "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.58"),
+    "1.2.840.10008.1.2.1.98",
+]
+
+
+@pytest.mark.parametrize("stated", STATED)
+@pytest.mark.parametrize("real", [made.EXPLICIT, *(s for s in EXACT if s in COMPRESSED)])
+def test_content_decides_where_the_transfer_syntax_lies(
+    real: str, stated: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "film.dcm"
+    path.write_bytes(retag(make_dicom(EIGHT, syntax=real), stated))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+def test_uncompressed_pixels_in_items(tmp_path: Path) -> None:
+    content = make_dicom(TWELVE, syntax=made.J2K, frame=TWELVE.tobytes(), bits=12)
+    path = tmp_path / "film.dcm"
+    path.write_bytes(retag(content, "1.2.840.10008.1.2.1.98"))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, TWELVE_GREY)
+
+
+WRAPPED = [made.RLE, made.JPEG_LOSSLESS_SV1, made.JPEG_LS, made.J2K_LOSSLESS]
+_HEAD = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["with a delimiter", "without"])
+@pytest.mark.parametrize("has_table", [True, False], ids=["table", "no table"])
+@pytest.mark.parametrize("is_open", [True, False], ids=["undefined", "defined"])
+@pytest.mark.parametrize("syntax", WRAPPED)
+def test_items_of_any_length_with_or_without_table(
+    syntax: str, is_open: bool, has_table: bool, ends: bool, tmp_path: Path
+) -> None:
+    before, items = make_dicom(EIGHT, syntax=syntax).split(_HEAD)
+    items = items if has_table else items[8 + struct.unpack("<I", items[4:8])[0] :]
+    items = items if ends else items.removesuffix(struct.pack("<HHI", 0xFFFE, 0xE0DD, 0))
+    length = 0xFFFFFFFF if is_open else len(items)
+    path = tmp_path / "film.dcm"
+    padding = b"\xfc\xff\xfc\xffOB\0\0\4\0\0\0\0\0\0\0" if not is_open else b""
+    path.write_bytes(before + _HEAD[:8] + struct.pack("<I", length) + items + padding)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+
+
+@pytest.mark.parametrize("syntax", WRAPPED[1:])
+@pytest.mark.parametrize("stated", [None, made.EXPLICIT])
+def test_a_codestream_without_items(syntax: str, stated: str | None, tmp_path: Path) -> None:
+    before, _ = make_dicom(EIGHT, syntax=syntax).split(_HEAD)
+    frame = made.compress(EIGHT, syntax, bits=8)
+    frame += b"\0" * (len(frame) % 2)
+    path = tmp_path / "film.dcm"
+    content = before + _HEAD[:8] + struct.pack("<I", len(frame)) + frame
+    path.write_bytes(retag(content, stated) if stated else content)
+    np.testing.assert_array_equal(read_radiograph(path).pixels, EIGHT_GREY)
+    path.write_bytes(content[:-200])
+    _refuse(path, ReasonCode.TRUNCATED)
 
 
 CANNOT_READ: dict[str, tuple[dict[str, Any], ReasonCode]] = {
@@ -279,10 +390,11 @@ def test_pixels_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     _refuse(write_dicom(tmp_path, EIGHT, **elements), code)
 
 
-def test_a_compressed_syntax_on_native_pixels_is_damaged(tmp_path: Path) -> None:
-    native = made.encode_headerless(made.make_dataset(EIGHT), implicit=False)
+def test_pixels_that_are_neither_wrapped_nor_of_native_length_are_damaged(tmp_path: Path) -> None:
+    film = made.make_dataset(EIGHT, PixelData=EIGHT.tobytes()[:-400])
     path = tmp_path / "film.dcm"
-    path.write_bytes(made.encode_meta(made.J2K) + native)
+    content = made.encode_headerless(film, implicit=False)
+    path.write_bytes(made.encode_meta(made.J2K) + content)
     _refuse(path, ReasonCode.DAMAGED)
 
 
