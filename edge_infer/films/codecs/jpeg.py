@@ -38,7 +38,6 @@ _DCT = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _DECODED = _DCT | {_LOSSLESS, _JPEG_LS}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
-_END = re.compile(rb"\xff+\xd9")
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_STRAY = 64
 """Bytes before a marker of the header that belong to nothing. Viewers pass over them; a table of
@@ -47,6 +46,8 @@ _LARGEST_SCALE = 8
 """libjpeg scales an 8 x 8 block down to one pixel and no further."""
 _ZEROS = bytes(16)
 """So many zero bytes are 16 and more equal symbols in a row."""
+_ROUNDING = 2
+"""By which a block may differ from another that is a step darker."""
 _MOST_ROWS = 65535
 _BLOCK = 8
 
@@ -111,7 +112,11 @@ def read_jpeg(data: bytes) -> Jpeg:
         pass
     if walk.frame is None:
         raise ValueError("a scan before the frame header")
-    end = _END.search(data, walk.at)
+    end = data.find(_EOI, walk.at)
+    has_end = end >= 0
+    end = end if has_end else len(data)
+    while has_end and data[end - 1] == 0xFF:  # fill bytes
+        end -= 1
     bits, rows, columns, samples = struct.unpack_from(">BHHB", walk.frame)
     head = b"".join([_SOI, *_colour_marks(walk, samples), *walk.kept])
     return Jpeg(
@@ -126,8 +131,8 @@ def read_jpeg(data: bytes) -> Jpeg:
         has_restarts=walk.has_restarts,
         data=data,
         scan_at=walk.at,
-        end=end.start() if end else len(data),
-        has_end=end is not None,
+        end=end,
+        has_end=has_end,
     )
 
 
@@ -322,7 +327,7 @@ def _decode_rows(jpeg: Jpeg, rows: int) -> NDArray[np.uint8 | np.uint16]:
     import imagecodecs
 
     head = bytearray(jpeg.head)
-    struct.pack_into(">H", head, jpeg.frame_at + 1, rows)
+    struct.pack_into(">HH", head, jpeg.frame_at + 1, rows, jpeg.columns)
     # The boundary of decoding: imagecodecs raises its own errors for damaged streams, and
     # ValueError, TypeError or MemoryError for stranger ones.
     try:
@@ -340,15 +345,38 @@ def _decode_rows(jpeg: Jpeg, rows: int) -> NDArray[np.uint8 | np.uint16]:
 def _is_borne_out(jpeg: Jpeg, decoded: NDArray[Any]) -> bool:
     grey = 1 << (jpeg.bits - 1)
     if jpeg.process != _LOSSLESS:
-        below = decoded[-_BLOCK:]
-        return bool((below[:, _BLOCK:] == grey).all() and (below[:, :_BLOCK] != grey).any())
+        first, others = decoded[-_BLOCK:, :_BLOCK].astype(np.int64), decoded[-_BLOCK:, _BLOCK:]
+        if (first == grey).all() or not (others == grey).all():
+            return False
+        white = 2 * grey - 1
+        return any(_is_shifted(first, pads, white) for pads in _decode_pads(jpeg, _BLOCK))
     above, below, last = decoded[-3].astype(np.int64), decoded[-2].astype(np.int64), decoded[-1]
     if not (last == grey).all() or (below == grey).all() or below.size < 3:
+        return False
+    if all((below[0] - above[0] - pads + grey) & 0xFFFF for pads in _decode_pads(jpeg, 1)):
         return False
     # Of all samples but the first, which is predicted otherwise, and the pads' own.
     selector = jpeg.head[-3]
     steps = (below[1:] - _predict(selector, below[:-1], above[1:], above[:-1])) & 0xFFFF
     return bool((steps == steps[0]).all())
+
+
+def _is_shifted(block: NDArray[np.int64], other: NDArray[np.int64], white: int) -> bool:
+    """Tell whether a block is another one made darker or brighter, as far as the range shows it."""
+    inside = (block > 0) & (block < white) & (other > 0) & (other < white)
+    if not inside.any():
+        return bool(block.min() == other.min() == 0 or block.max() == other.max() == white)
+    return int(np.ptp((block - other)[inside])) <= _ROUNDING
+
+
+def _decode_pads(jpeg: Jpeg, side: int) -> list[NDArray[np.int64]]:
+    """Return what the bits that pad the last byte, none to seven ones, become: [side, side] each.
+
+    Up to one number, from which the decoder goes on: here half of the range.
+    """
+    small = replace(jpeg, rows=side, columns=side, scan_at=0, end=1)
+    tails = [bytes([0xFF00 >> count & 0xFF]) for count in range(8)]
+    return [_decode_rows(replace(small, data=tail), side).astype(np.int64) for tail in tails]
 
 
 def _predict(
