@@ -176,7 +176,7 @@ def _screen(films: Path, out: Path, workers: int) -> dict[str, Any]:
     while True:
         peak = max(peak, tree_pss(running.pid))
         try:
-            said = running.communicate(timeout=0.1)[1]
+            said = running.communicate(timeout=0.5)[1]
             break
         except subprocess.TimeoutExpired:
             if time.monotonic() > deadline:
