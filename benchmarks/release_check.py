@@ -40,6 +40,7 @@ from cxr_train.figures.measures import (
     AGAINST_NORMAL,
     AGAINST_OTHER,
     ALL,
+    CEILING,
     POPULATIONS,
     measure_classes,
 )
@@ -145,7 +146,7 @@ def check_splits(checked: Checked) -> Iterator[Figure]:
 def _split_figures(result: SplitResult) -> Iterator[Figure]:
     sources = {m.source for m in result.metrics} - {ALL, *POPULATIONS}
     order = sorted(sources, key=lambda one: (describe_pair(one) != SAME_HOSPITAL, one))
-    for names in (("sensitivity", "specificity"), ("auroc", "pair_auroc")):
+    for names in (("sensitivity", "specificity", CEILING), ("auroc", "pair_auroc")):
         for source in (*order, *POPULATIONS):
             for metric in result.metrics:
                 if metric.source == source and metric.name in names:

@@ -12,6 +12,7 @@ from cxr_train.figures.measures import (
     AGAINST_NORMAL,
     AGAINST_OTHER,
     ALL,
+    CEILING,
     MeasuredFilms,
     ModelScores,
     measure,
@@ -59,6 +60,8 @@ def test_tb_is_judged_against_normals_and_against_all_others() -> None:
     assert find(films, AGAINST_NORMAL, "sensitivity", "tuberculosis").n == 20
     normal = find(films, AGAINST_NORMAL, "specificity", "tuberculosis")
     assert (normal.estimate, normal.n) == (wilson_interval(28, 30), 30)
+    ceiling = find(films, AGAINST_NORMAL, CEILING, "tuberculosis")
+    assert (ceiling.estimate, ceiling.n) == (wilson_interval(28, 30), 30), "two are of class TB"
     others = find(films, AGAINST_ALL, "specificity", "tuberculosis")
     assert (others.estimate, others.n) == (wilson_interval(58, 60), 60)
     ill = find(films, AGAINST_OTHER, "specificity", "tuberculosis")

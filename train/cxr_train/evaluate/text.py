@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from cxr_train.data.sources import SAME_HOSPITAL, describe_pair
 from cxr_train.evaluate.evaluation import Evaluation, SplitResult
 from cxr_train.figures.conformal import describe
-from cxr_train.figures.measures import AGAINST_NORMAL, ALL, POPULATIONS
+from cxr_train.figures.measures import AGAINST_NORMAL, ALL, CEILING, POPULATIONS
 from cxr_train.figures.metrics import show_interval
 from edge_infer.model.model_card import CLASSES, Metric
 
@@ -60,6 +60,7 @@ def _describe_threshold(metrics: list[Metric]) -> Iterator[str]:
         for metric in metrics
         if metric.name in ("sensitivity", "specificity")
     }
+    ceilings = {m.source: m.estimate.value for m in metrics if m.name == CEILING}
     sources = sorted({source for source, _ in found} - set(POPULATIONS), key=_hospitals_first)
     if found:
         yield "    at the shipped TB threshold, films counted as the worklist decides:"
@@ -71,7 +72,11 @@ def _describe_threshold(metrics: list[Metric]) -> Iterator[str]:
         ]
         if figures:
             proves = "" if source in POPULATIONS else f" ({describe_pair(source)})"
-            yield f"      {source}{proves if len(figures) > 1 else ''}: {'; '.join(figures)}"
+            ceiling = ""
+            if source in ceilings:
+                ceiling = f" (no threshold passes {ceilings[source]:.3f})"
+            where = f"{source}{proves if len(figures) > 1 else ''}"
+            yield f"      {where}: {'; '.join(figures)}{ceiling}"
 
 
 def _hospitals_first(source: str) -> tuple[bool, str]:

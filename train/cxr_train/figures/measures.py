@@ -38,6 +38,8 @@ AGAINST_OTHER = "adults, TB against other disease"
 AGAINST_ALL = "adults, TB against all others"
 POPULATIONS = (AGAINST_NORMAL, AGAINST_OTHER, AGAINST_ALL)
 """What TB is told from, adults' films of all sources pooled."""
+CEILING = "specificity_ceiling"
+"""The specificity that no threshold can pass: films of class TB are referred at any."""
 FEWEST_OF_A_PAIR = 10
 """A pair of one source needs this many films of each class to be reported."""
 FEWEST_FOR_CALIBRATION = 30
@@ -181,6 +183,10 @@ def _at_operating_point(
             right = [call == truth for call in called]
             among = [wanted] * len(called)
             yield _proportion(part, population, figure, CLASSES[_TB], right, among=among)
+    if (~truth).any():
+        passed = [model.predictions != _TB for model in part.models]
+        among = [~truth] * len(passed)
+        yield _proportion(part, population, CEILING, CLASSES[_TB], passed, among=among)
 
 
 def referred(model: ModelScores) -> NDArray[np.bool_] | None:
