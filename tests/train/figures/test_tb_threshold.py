@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxr_train.figures.measures import ModelScores
@@ -104,6 +104,7 @@ def test_films_of_the_tb_class_are_referred_whatever_their_score() -> None:
     assert (one.sensitivity.value, one.specificity.value) == (1.0, 0.95)
 
 
+@settings(deadline=None)  # a busy machine
 @given(
     st.lists(st.integers(1, 999), min_size=10, max_size=30),
     st.lists(st.integers(1, 999), min_size=10, max_size=30),
