@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from edge_infer.calibration.listed_films import ListedFilm
+from edge_infer.calibration.rewritten import may_have_become
 from edge_infer.errors import SiteError
-from edge_infer.worklist.lists import FORMULA_STARTS
+from edge_infer.worklist.cells import rearm
 from edge_infer.worklist.tables import parse_table, read_bytes
 
 MOST_UNMATCHED = 0.05
@@ -24,6 +25,7 @@ class Problem(StrEnum):
 
     UNMATCHED = "no film of the worklists has this path or UID"
     AMBIGUOUS = "several films have this path or UID"
+    REWRITTEN = "a spreadsheet has rewritten the path (0012345 becomes 12345, 3-11 a date)"
     NO_VALUE = "tb is neither 0 nor 1"
     BLANK = "tb is empty: no result yet"
     DUPLICATE = "the film has this label already"
@@ -31,7 +33,7 @@ class Problem(StrEnum):
     NOT_SCREENED = "the film was not screened"
 
 
-_UNUSABLE = (Problem.UNMATCHED, Problem.AMBIGUOUS, Problem.NO_VALUE)
+_UNUSABLE = (Problem.UNMATCHED, Problem.AMBIGUOUS, Problem.REWRITTEN, Problem.NO_VALUE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,7 @@ def match_labels(films: Sequence[ListedFilm], labels: LabelFile) -> Labelled:
     With several worklists the path may begin with the name of the worklist's folder. The same film
     under several rows counts once; labelled both ways it does not count at all.
     """
-    index = _Index(films)
+    index = _Index(films, {_plain(row.path) for row in labels.rows})
     problems: dict[Problem, list[int]] = defaultdict(list)
     said: dict[int, list[LabelRow]] = {}
     for row in labels.rows:
@@ -142,7 +144,8 @@ def match_labels(films: Sequence[ListedFilm], labels: LabelFile) -> Labelled:
 class _Index:
     """Films by path and by UID; each entry is the first of the rows that are one film."""
 
-    def __init__(self, films: Sequence[ListedFilm]) -> None:
+    def __init__(self, films: Sequence[ListedFilm], named: Collection[str]) -> None:
+        """`named` are all paths of the label file."""
         self._films = films
         self._paths: dict[str, list[int]] = defaultdict(list)
         self._uids: dict[str, list[int]] = defaultdict(list)
@@ -153,12 +156,17 @@ class _Index:
                 self._paths[_plain(f"{film.day}/{_plain(film.path)}")].append(place)
             if film.sop_instance_uid:
                 self._uids[film.sop_instance_uid].append(place)
+        # Of these a row that says something else may be meant.
+        self._unnamed = [path for path in self._paths if path not in named]
 
     def find(self, row: LabelRow) -> int | Problem:
         """Return the place of the row's film, or why there is none."""
         named = self._uids.get(row.sop_instance_uid, []) if row.sop_instance_uid else []
         if not named and row.path:
-            named = self._paths.get(_plain(row.path), [])
+            path = _plain(row.path)
+            if any(may_have_become(other, path) for other in self._unnamed):
+                return Problem.REWRITTEN
+            named = self._paths.get(path, [])
         if not named:
             return Problem.UNMATCHED
         if not self._are_one_film(named):
@@ -175,5 +183,5 @@ class _Index:
 def _plain(path: str) -> str:
     """Undo what file managers and spreadsheets do to a path."""
     plain = unicodedata.normalize("NFC", path).replace("\\", "/").removeprefix("./")
-    # The CSV disarms formulas with an apostrophe; the label file may have it or not.
-    return plain[1:] if plain.startswith(tuple(f"'{start}" for start in FORMULA_STARTS)) else plain
+    # The CSV disarms formulas; the label file may have their apostrophes or not.
+    return unicodedata.normalize("NFC", rearm(plain))

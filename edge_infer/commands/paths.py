@@ -55,6 +55,8 @@ def require_films(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundFilms:
         typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
     if not found.films and not may_be_empty:
         passed = f" (other files: {found.ignored})" if found.ignored else ""
+        for name in found.archives:
+            typer.echo(f"Packed, so not looked into: {printable(name)}")
         typer.echo(
             f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",
             err=True,

@@ -78,7 +78,12 @@ class WatchLine:
 def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     """Return the lines of the result; paths, as in the list, but never who a film is of."""
     from edge_infer.worklist.lists import PAGE_NAME
-    from edge_infer.worklist.rows import Decision, count_decisions, count_reasons
+    from edge_infer.worklist.rows import (
+        MOST_ARCHIVES,
+        Decision,
+        count_decisions,
+        count_reasons,
+    )
 
     counts = count_decisions(day.rows)
     screened = len(day.rows) - counts[None]
@@ -101,6 +106,10 @@ def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     drift = day.drift
     if drift is not None and drift.is_shifted:
         lines.append(drift.sentence)
+    if day.archives:
+        lines.append(f"Packed files not looked into ({len(day.archives)}), unpack them first:")
+        lines += [f"  {printable(name)}" for name in day.archives[:MOST_ARCHIVES]]
+        lines += ["  ..."] if len(day.archives) > MOST_ARCHIVES else []
     return [
         *lines,
         f"List: {csv}",

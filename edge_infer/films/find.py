@@ -8,6 +8,11 @@ their names. So a folder is entered once, a loop ends, a file that also lies in 
 itself keeps its own name, and one reached only through links has the first link's name. Hard
 links are files of their own. A broken link whose name claims an image has a row like any other
 file that cannot be opened.
+
+What a system keeps for itself is passed over: recycle bins hold films that were deleted, network
+drives keep small copies beside every picture, and a stick's System Volume Information cannot be
+opened. So are pictures that are no DICOM in a viewer's folder, and below a folder that has both a
+DICOMDIR and a program: they belong to the disc's viewer. An input itself is always entered.
 """
 
 from __future__ import annotations
@@ -19,7 +24,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_infer.films.sniff import HEAD_BYTES, NAME_CLAIMS_IMAGE, FileKind, sniff
+from edge_infer.films.sniff import (
+    HEAD_BYTES,
+    NAME_CLAIMS_DICOM,
+    NAME_CLAIMS_IMAGE,
+    FileKind,
+    is_archive,
+    sniff,
+)
+from edge_infer.films.system_folders import is_of_system, is_of_viewer
 from edge_infer.pc.long_paths import reachable, real_path
 
 
@@ -59,6 +72,8 @@ class FoundFilms:
     """In the order of their names."""
     ignored: int = 0
     """Files that get no row."""
+    archives: tuple[str, ...] = ()
+    """Zip, gz and the like among them, by name: films in them are missing from `films`."""
     unreadable_folders: tuple[str, ...] = ()
     """Folders that could not be listed, by name; films in them are missing from `films`."""
 
@@ -114,6 +129,7 @@ class _Search:
         self._inputs: list[GivenInput] = []
         self._films: dict[str, FoundFilm] = {}
         self._ignored: set[str] = set()
+        self._archives: dict[str, _Item] = {}
         self._entered: set[str] = set()
         self._links: list[_Item] = []
         self._unreadable: list[_Item] = []
@@ -143,12 +159,16 @@ class _Search:
     def finish(self) -> FoundFilms:
         prefixes = _name_inputs(self._inputs)
         names = name_films(self._inputs, self._films.values())
-        unreadable = [_to_text(prefixes[one.given] + one.tail) for one in self._unreadable]
+
+        def by_name(items: Iterable[_Item]) -> list[str]:
+            return sorted(_to_text(prefixes[one.given] + one.tail) for one in items)
+
         return FoundFilms(
             inputs=tuple(self._inputs),
             films=tuple(sorted(self._films.values(), key=lambda film: names[film.place])),
             ignored=len(self._ignored),
-            unreadable_folders=tuple(sorted(name.rstrip("/") or "." for name in unreadable)),
+            archives=tuple(by_name(self._archives.values())),
+            unreadable_folders=tuple(n.rstrip("/") or "." for n in by_name(self._unreadable)),
         )
 
     def _enter(self, folder: _Item) -> None:
@@ -166,14 +186,19 @@ class _Search:
             except OSError:
                 self._unreadable.append(folder)
                 continue
+            is_disc = folder.is_of_program or _is_disc([entry.name for entry in entries])
             for entry in entries:
                 item = _Item(folder.path / entry.name, folder.given, begin + entry.name)
                 # A Windows junction passes for a folder; its real path keeps it from looping.
                 if entry.is_symlink():
                     self._links.append(item)
                 elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(item)
+                    if not is_of_system(entry.name):
+                        waiting.append(
+                            item._replace(is_of_program=is_disc or is_of_viewer(entry.name))
+                        )
                 else:
+                    item = item._replace(is_of_program=folder.is_of_program)
                     self._add_entry(entry, item, str(Path(real, os.path.normcase(entry.name))))
 
     def _add_entry(self, entry: os.DirEntry[str], item: _Item, real: str) -> None:
@@ -201,7 +226,7 @@ class _Search:
         names = [item.path.name, Path(real).name]
         # A link to nowhere has only its name to go by.
         is_broken = is_link and mode == 0 and _name_claims(names)
-        if is_broken or (stat.S_ISREG(mode) and _gets_row(item.path, names)):
+        if is_broken or (stat.S_ISREG(mode) and _gets_row(item, names)):
             self._films[real] = FoundFilm(
                 place=os.fsencode(real),
                 path=item.path,
@@ -211,6 +236,8 @@ class _Search:
             self._ignored.discard(real)
         elif stat.S_ISREG(mode) or _is_there(item.path):
             self._ignored.add(real)
+            if stat.S_ISREG(mode) and is_archive(item.path.name, _read_head(item.path)):
+                self._archives.setdefault(real, item)
 
 
 class _Item(NamedTuple):
@@ -219,21 +246,35 @@ class _Item(NamedTuple):
     path: Path
     given: GivenInput
     tail: str
+    is_of_program: bool = False
+    """Among the files of a viewer, or of the disc that it comes on."""
 
 
-def _gets_row(path: Path, names: Sequence[str]) -> bool:
-    """Tell whether the content is an image or a name claims it; look inside only if none does."""
+def _gets_row(item: _Item, names: Sequence[str]) -> bool:
+    """Tell whether the content is an image or a name claims it; look inside only if none does.
+
+    Among a viewer's files only DICOM counts.
+    """
     if any(_never_gets_row(name) for name in names):
         return False
-    if _name_claims(names):
+    if _name_claims(names, NAME_CLAIMS_DICOM if item.is_of_program else NAME_CLAIMS_IMAGE):
         return True
     try:
-        with reachable(path).open("rb") as file:
-            return sniff(file.read(HEAD_BYTES)) is not FileKind.OTHER
+        with reachable(item.path).open("rb") as file:
+            kind = sniff(file.read(HEAD_BYTES))
     except FileNotFoundError:
         return False
     except OSError:
         return all(_says_nothing(name) for name in names)
+    return kind is FileKind.DICOM or (kind is not FileKind.OTHER and not item.is_of_program)
+
+
+def _read_head(path: Path) -> bytes:
+    try:
+        with reachable(path).open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
 
 
 def _is_there(path: Path) -> bool:
@@ -243,13 +284,23 @@ def _is_there(path: Path) -> bool:
 
 def _never_gets_row(name: str) -> bool:
     """Tell the index of a disc and the shadows macOS leaves beside its files."""
-    return name.startswith("._") or name.upper() == "DICOMDIR"
+    return name.startswith("._") or _is_directory(name)
 
 
-def _name_claims(names: Sequence[str]) -> bool:
+def _is_directory(name: str) -> bool:
+    return name.upper() == "DICOMDIR"
+
+
+def _is_disc(names: Sequence[str]) -> bool:
+    """Tell the top of a disc as hospitals hand them out, with films and a viewer."""
+    has_program = any(name.lower().endswith((".exe", ".app", "autorun.inf")) for name in names)
+    return has_program and any(map(_is_directory, names))
+
+
+def _name_claims(names: Sequence[str], endings_of: frozenset[str] = NAME_CLAIMS_IMAGE) -> bool:
     # Not Path.suffix: a file named just `.dcm` has none there, and gets a row all the same.
     endings = (f".{name.lower().rpartition('.')[2]}" for name in names if "." in name)
-    claims = any(ending in NAME_CLAIMS_IMAGE for ending in endings)
+    claims = any(ending in endings_of for ending in endings)
     return claims and not any(_never_gets_row(name) for name in names)
 
 

@@ -9,9 +9,8 @@ from enum import StrEnum
 HEAD_BYTES = 4096
 """How much of a file `sniff` wants to see."""
 
-NAME_CLAIMS_IMAGE = frozenset(
-    {".dcm", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
-)
+NAME_CLAIMS_DICOM = frozenset({".dcm", ".dic", ".ima"})
+NAME_CLAIMS_IMAGE = NAME_CLAIMS_DICOM | {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 """Lower-case suffixes that promise a film: such a file has a row whatever its content."""
 
 _VALUE_REPRESENTATIONS = frozenset(
@@ -37,6 +36,41 @@ _OTHER_IMAGE_STARTS = (
     b"\x76\x2f\x31\x01",  # OpenEXR
 )
 _NETPBM = re.compile(rb"P[1-6][ \t\r\n]+(#[^\n]*\n\s*)*\d+\s+(#[^\n]*\n\s*)*\d+\s|P7\nWIDTH ")
+
+
+_ARCHIVE_STARTS = (
+    *(b"PK\x03\x04", b"PK\x07\x08", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00"),
+    *(b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd"),
+)
+_TAR_MAGIC_AT = 257
+_DISC_IMAGES = (".iso", ".nrg", ".mdf")
+_DOCUMENTS = (
+    *(".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".odt", ".ods", ".odp", ".hwpx", ".epub"),
+    *(
+        ".jar",
+        ".war",
+        ".apk",
+        ".whl",
+        ".egg",
+        ".vsdx",
+        ".xps",
+        ".kmz",
+        ".pages",
+        ".numbers",
+        ".npz",
+    ),
+    *(".pt", ".pth", ".svgz", ".emz", ".rpm", ".deb"),
+)
+"""Names of what is packed like an archive and holds no films."""
+
+
+def is_archive(name: str, head: bytes) -> bool:
+    """Tell a zip, gz, tar, 7z, rar or disc image by its first bytes or its name."""
+    name = name.lower()
+    if name.endswith(_DISC_IMAGES):
+        return True
+    is_packed = head.startswith(_ARCHIVE_STARTS) or head[_TAR_MAGIC_AT:].startswith(b"ustar")
+    return is_packed and not name.endswith(_DOCUMENTS)
 
 
 class FileKind(StrEnum):

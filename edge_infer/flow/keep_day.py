@@ -191,6 +191,7 @@ class KeptDay:
             n_files=n_files,
             ignored=found.ignored if found else 0,
             unreadable_folders=found.unreadable_folders if found else (),
+            archives=found.archives if found else (),
             card=self._settings.card,
             model_sha256=self._settings.model.sha256,
             package_version=self._settings.package_version,

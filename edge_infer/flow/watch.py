@@ -273,9 +273,10 @@ class Watch:
         today = self._days.get(self._folder_of_date(self._clock.now().date()))
         before, self._found = self._found, found
         if today is not None and before is not None:
-            is_same = (before.ignored, before.unreadable_folders) == (
+            is_same = (before.ignored, before.unreadable_folders, before.archives) == (
                 found.ignored,
                 found.unreadable_folders,
+                found.archives,
             )
             today.is_stale = today.is_stale or not is_same
 

@@ -19,7 +19,7 @@ from edge_infer.page.html_rows import render_study
 from edge_infer.page.studies import Study, group_by_study
 from edge_infer.page.words import KEYS, PageWords
 from edge_infer.pc.language import Lang
-from edge_infer.worklist.rows import ORDER, Decision, ScreenedDay, count_decisions
+from edge_infer.worklist.rows import MOST_ARCHIVES, ORDER, Decision, ScreenedDay, count_decisions
 
 
 def render_page(day: ScreenedDay) -> Iterator[str]:
@@ -104,6 +104,11 @@ def _warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
         yield _WARNING.format(
             f"<strong>{words.closed_folders}</strong> {names}. {words.films_missing}"
         )
+    if day.archives:
+        names = ", ".join(f"<bdi>{escape(name)}</bdi>" for name in day.archives[:MOST_ARCHIVES])
+        more = " …" if len(day.archives) > MOST_ARCHIVES else ""
+        title = words.archives.format(n=f"{len(day.archives):,}")
+        yield _WARNING.format(f"<strong>{title}</strong> {names}{more}. {words.films_missing}")
     drift = day.drift
     if drift is not None and drift.is_shifted:
         says = f'<span lang="en">{escape(drift.sentence)}</span>'

@@ -138,6 +138,7 @@ class PageWords:
     left_over: str
     closed_folders: str
     films_missing: str
+    archives: str
     groups: Mapping[Decision | None, GroupWords]
     classes: Mapping[str, str]
     statuses: Mapping[Status, str]

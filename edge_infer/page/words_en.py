@@ -124,6 +124,7 @@ ENGLISH: Final = PageWords(
     left_over="The run was stopped: {left} of {files} were not looked at. Run it again.",
     closed_folders="Folders that could not be opened:",
     films_missing="Films in them are missing from this list.",
+    archives="Packed files (zip and the like), {n}; unpack them and run again:",
     groups=_GROUPS,
     classes={
         "normal": "Normal",

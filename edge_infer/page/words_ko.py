@@ -130,6 +130,7 @@ KOREAN: Final = PageWords(
     left_over="실행이 중단되어 {files} 중 {left}개를 보지 못했습니다. 다시 실행하십시오.",
     closed_folders="열 수 없는 폴더:",
     films_missing="그 안의 영상은 이 목록에 없습니다.",
+    archives="압축 파일 {n}개, 압축을 풀고 다시 실행하십시오:",
     groups=_GROUPS,
     classes={
         "normal": "정상",

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from edge_infer.model.card_json import to_plain
+from edge_infer.worklist.cells import disarm
 from edge_infer.worklist.rows import ScreenedDay, WorklistRow, count_decisions, count_reasons
 
 SCHEMA: Final = "1.0"
@@ -43,18 +44,17 @@ PATIENT_COLUMNS: Final = ("patient_name", "patient_id", "patient_birth_date")
 """Appended where the patient was asked for."""
 SITE_COLUMN: Final = "site"
 """Appended last where a site file was applied: its id."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 
 
 def to_csv(day: ScreenedDay) -> str:
-    """Return the CSV's text with its BOM; a cell that would be a formula gets an apostrophe."""
+    """Return the CSV's text with its BOM; cells that would be formulas are disarmed."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     patient = PATIENT_COLUMNS if day.include_patient else ()
     site = (SITE_COLUMN,) if day.site is not None else ()
     writer.writerow(COLUMNS + patient + site)
     for cells in _cells_of_rows(day):
-        writer.writerow([_disarm(str(cell)) for cell in cells.values()])
+        writer.writerow([disarm(str(cell)) for cell in cells.values()])
     return "\ufeff" + text.getvalue()
 
 
@@ -85,6 +85,7 @@ def to_json(day: ScreenedDay) -> str:
             "ignored": day.ignored,
         },
         "unreadable_folders": list(day.unreadable_folders),
+        "archives": list(day.archives),
         "rows": [
             {name: _to_json_value(cell) for name, cell in cells.items()}
             for cells in _cells_of_rows(day)
@@ -161,10 +162,6 @@ def _cells_of_study(row: WorklistRow, include_patient: bool) -> dict[str, str]:
             "patient_birth_date": identity.patient_birth_date,
         }
     return cells
-
-
-def _disarm(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def _to_json_value(cell: int | str | Decimal) -> Any:

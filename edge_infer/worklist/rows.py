@@ -85,6 +85,10 @@ class WorklistRow:
     """Whose map `heat` shows: a class, or `referral`."""
 
 
+MOST_ARCHIVES = 20
+"""Named on the page and the terminal; the JSON has all."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScreenedDay:
     """All that the three written forms of a worklist say."""
@@ -110,6 +114,8 @@ class ScreenedDay:
     """Whether the heat maps lie beside the page as files, to be linked from it."""
     site: Site | None = None
     """The site file whose TB threshold `card` holds already."""
+    archives: tuple[str, ...] = ()
+    """Zip, gz and the like that lie among the films, by name: what is in them has no row."""
 
     @property
     def is_complete(self) -> bool:

@@ -114,6 +114,7 @@ def make_day(
     n_files: int | None = None,
     ignored: int = 0,
     unreadable_folders: tuple[str, ...] = (),
+    archives: tuple[str, ...] = (),
     include_patient: bool = False,
 ) -> ScreenedDay:
     return ScreenedDay(
@@ -121,6 +122,7 @@ def make_day(
         n_files=len(rows) if n_files is None else n_files,
         ignored=ignored,
         unreadable_folders=unreadable_folders,
+        archives=archives,
         card=make_card(),
         model_sha256="ab" * 32,
         package_version="9.8.7",

@@ -67,6 +67,31 @@ def test_a_formula_like_path_is_known_without_its_apostrophe_too(tmp_path: Path)
     assert truth(match(tmp_path, "path,tb\n=1+1.png,1\n")) == {"=1+1.png": True}
 
 
+REWRITTEN_FILMS = (
+    *(listed("0012345", 10), listed("12345", 20), listed("3-11", 30), listed("1E10", 40)),
+    *(listed("20261126000012345", 50), *(listed(f"n{number}.png", 5) for number in range(100))),
+)
+
+
+@pytest.mark.parametrize(
+    "rows", [["12345,1", "12345,0"], ["12345,1"], ["03-Nov,1"], ["1.00E+10,1"], ["2.02611E+16,1"]]
+)
+def test_a_path_that_a_spreadsheet_rewrote_is_named_and_is_no_other_film_s(
+    rows: list[str], tmp_path: Path
+) -> None:
+    """The label of 0012345 counted for the film 12345."""
+    others = [f"n{number}.png,0" for number in range(100)]
+    matched = match(tmp_path, "\n".join(["path,tb", *rows, *others]), REWRITTEN_FILMS)
+    assert len(matched.films) == 100
+    assert matched.lines == {Problem.REWRITTEN: tuple(range(2, 2 + len(rows)))}
+
+
+def test_numbers_that_no_spreadsheet_has_touched_are_known(tmp_path: Path) -> None:
+    text = "path,tb\n0012345,1\n12345,0\n3-11,1\n1E10,1\n20261126000012345,0\n"
+    matched = match(tmp_path, text, REWRITTEN_FILMS)
+    assert len(matched.films) == 5 and matched.lines == {}
+
+
 def test_a_name_from_a_mac_is_the_same_name(tmp_path: Path) -> None:
     text = f"path,tb\n{unicodedata.normalize('NFD', '진료.dcm')},1\n"
     assert truth(match(tmp_path, text, (listed("진료.dcm", 1),))) == {"진료.dcm": True}

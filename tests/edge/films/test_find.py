@@ -214,3 +214,74 @@ def test_every_file_is_a_row_or_ignored(
     assert set(paths) == claimed | by_content
     assert len(paths) == len(set(paths)) == len(set(shown(found)))
     assert len(paths) + found.ignored == sum(1 for p in root.rglob("*") if p.is_file())
+
+
+SYSTEM = [
+    *("@eaDir/a.png/SYNOPHOTO_THUMB_XL.jpg", ".@__thumb/default_a.jpg", "#recycle/old.dcm"),
+    *(".Trash-1000/files/x.dcm", ".Trashes/501/x.dcm", "$RECYCLE.BIN/S-1-5-21-1/$RABC123.dcm"),
+    *("$Recycle.Bin/S/x.dcm", "@Recycle/x.dcm", "#snapshot/1/x.dcm", "lost+found/#123"),
+    *("System Volume Information/x.dcm", "__MACOSX/a.png", ".ipynb_checkpoints/a-checkpoint.png"),
+    *("found.000/x.dcm", "day/@eaDir/b.png/SYNOPHOTO_THUMB_M.jpg", "RECYCLER/x.dcm"),
+]
+
+
+@pytest.mark.parametrize("inside", SYSTEM)
+def test_what_a_system_keeps_for_itself_is_passed_over(inside: str, tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    hidden = put(tmp_path / inside, DICOM)
+    found = find_films([tmp_path])
+    assert shown(found) == ["a.png"]
+    assert found.unreadable_folders == ()
+    assert shown(find_films([hidden.parent])) == [hidden.name]  # asked for by name
+
+
+def test_folders_that_only_resemble_a_system_s_are_entered(tmp_path: Path) -> None:
+    names = ["recycle/a.png", "trash/b.png", "reviewed/c.png", "thumbs up/d.png", "eaDir/e.png"]
+    for name in names:
+        put(tmp_path / name)
+    assert shown(find_films([tmp_path])) == sorted(names)
+
+
+@pytest.mark.parametrize("folder", ["VIEWER", "Viewer", "DicomViewer2", "weasis/icons"])
+def test_a_viewer_s_pictures_are_no_films(folder: str, tmp_path: Path) -> None:
+    put(tmp_path / "IMAGES" / "IM0001", DICOM)
+    put(tmp_path / "IMAGES" / "a.jpg")
+    put(tmp_path / folder / "logo.png")
+    put(tmp_path / folder / "demo" / "IM1", DICOM)
+    put(tmp_path / folder / "broken.dcm", TEXT)
+    found = find_films([tmp_path])
+    expected = ["IMAGES/IM0001", "IMAGES/a.jpg", f"{folder}/broken.dcm", f"{folder}/demo/IM1"]
+    assert shown(found) == sorted(expected)
+    assert found.ignored == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "names"), [("autorun.inf", ["D/IM1"]), ("notes.txt", ["D/IM1", "help/picture.png"])]
+)
+def test_on_a_disc_with_a_viewer_only_dicom_counts(
+    program: str, names: list[str], tmp_path: Path
+) -> None:
+    put(tmp_path / "DICOMDIR", DICOM)
+    put(tmp_path / program, TEXT)
+    put(tmp_path / "D" / "IM1", DICOM)
+    put(tmp_path / "help" / "picture.png")
+    assert shown(find_films([tmp_path])) == names
+
+
+def test_archives_are_named(tmp_path: Path) -> None:
+    packed = {
+        "DICOM_1.zip": b"PK\x03\x04" + bytes(60),
+        "film.dcm.gz": b"\x1f\x8b\x08" + bytes(60),
+        "day/films.7z": b"7z\xbc\xaf\x27\x1c" + bytes(60),
+        "day/films.rar": b"Rar!\x1a\x07\x01\x00" + bytes(60),
+        "films.tar": bytes(257) + b"ustar\x0000",
+        "cd.iso": bytes(600),
+        "backup": b"PK\x03\x04" + bytes(60),
+    }
+    for name, content in packed.items():
+        put(tmp_path / name, content)
+    put(tmp_path / "letter.docx", b"PK\x03\x04" + bytes(60))
+    put(tmp_path / "letter.txt", TEXT)
+    found = find_films([tmp_path])
+    assert found.archives == tuple(sorted(packed))
+    assert found.ignored == len(packed) + 2

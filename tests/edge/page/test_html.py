@@ -161,6 +161,14 @@ def test_what_is_missing_is_said_loudly() -> None:
     assert not [a for _, a in Page(a_day()).tags if a.get("role") == "alert"]
 
 
+def test_archives_are_counted_and_named() -> None:
+    page = Page(make_day([screened("a.dcm")], archives=("CD<1>.zip", "film.dcm.gz")))
+    assert "Packed files (zip and the like), 2; unpack them and run again:" in page.text
+    assert "CD<1>.zip, film.dcm.gz" in page.text
+    many = Page(make_day([screened("a.dcm")], archives=tuple(f"{n}.zip" for n in range(50))))
+    assert "19.zip …" in many.text and "20.zip" not in many.text
+
+
 def test_five_hundred_films_come_in_small_pieces() -> None:
     pieces = list(render_page(make_day([screened(f"{n}.dcm") for n in range(500)])))
     assert len(pieces) > 500
