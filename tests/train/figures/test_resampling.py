@@ -18,7 +18,6 @@ from cxr_train.figures.resampling import (
     macro_f1_values,
     weighted_f1_values,
 )
-from cxr_train.figures.temperature import expected_calibration_error
 
 RANDOM = np.random.default_rng(7)
 N = 120
@@ -60,11 +59,17 @@ def test_estimates_are_those_of_the_plain_figures() -> None:
     assert accuracy_values(matrices)[0] == pytest.approx(accuracy(LABELS, PREDICTIONS))
     assert macro_f1_values(matrices)[0] == pytest.approx(macro_f1(LABELS, PREDICTIONS))
     assert auroc_values(SCORES, LABELS == 3, WEIGHTS)[0] == auroc(SCORES, LABELS == 3)
-    probabilities = RANDOM.dirichlet(np.ones(4), N)
-    hits = probabilities.argmax(axis=1) == LABELS
-    assert calibration_error_values(probabilities.max(axis=1), hits, WEIGHTS)[0] == pytest.approx(
-        expected_calibration_error(probabilities, LABELS)
-    )
+
+
+def test_calibration_error_by_hand() -> None:
+    confidence = np.array([0.9, 0.9, 0.6, 0.6])
+    hits = np.array([True, False, True, True])
+    # Two bins: at 0.9 half is right (gap 0.4), at 0.6 all (gap 0.4). Then the first film counts
+    # four times: of a weight of 7 the first bin has 5, 4 of them right (gap 0.1).
+    weights = np.array([[1.0, 1, 1, 1], [4, 1, 1, 1]])
+    errors = calibration_error_values(confidence, hits, weights, bins=2)
+    assert errors == pytest.approx([0.4, (5 * 0.1 + 2 * 0.4) / 7])
+    assert calibration_error_values(np.ones(4), np.ones(4, bool), weights)[0] == 0.0
 
 
 def test_undefined_stays_undefined() -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from cxr_train.figures.temperature import (
-    expected_calibration_error,
     fit_class_shift,
     fit_temperature,
 )
@@ -40,12 +39,3 @@ def test_classes_drawn_in_other_shares_are_put_right() -> None:
 def test_no_film_is_an_error() -> None:
     with pytest.raises(ValueError, match="no film"):
         fit_temperature(np.zeros((0, 4), dtype=np.float32), [])
-
-
-def test_calibration_error_by_hand() -> None:
-    # Two bins: confidence 0.9 with half right (gap 0.4), confidence 0.6 all right (gap 0.4).
-    high, low = [0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0]
-    probabilities = np.array([high, high, low, low])
-    assert expected_calibration_error(probabilities, [0, 1, 0, 0], bins=2) == pytest.approx(0.4)
-    sure = np.eye(4)
-    assert expected_calibration_error(sure, [0, 1, 2, 3]) == 0.0

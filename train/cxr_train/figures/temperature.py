@@ -1,4 +1,4 @@
-"""Temperature scaling on validation logits (Guo et al. 2017), and how far off confidence is."""
+"""Temperature scaling on validation logits (Guo et al. 2017)."""
 
 from __future__ import annotations
 
@@ -90,18 +90,3 @@ def log_loss(
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(scaled).sum(axis=1))
     return float(np.average(log_sum - scaled[np.arange(len(scaled)), labels], weights=weights))
-
-
-def expected_calibration_error(
-    probabilities: NDArray[np.float64], labels: ArrayLike, *, bins: int = 15
-) -> float:
-    """Return the mean gap, 0..1, between confidence and accuracy over equal-mass bins.
-
-    `probabilities` [N, 4]; confidence is the largest of a row.
-    """
-    confidence = probabilities.max(axis=1)
-    hit = probabilities.argmax(axis=1) == np.asarray(labels)
-    order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    gaps = [len(part) * abs(confidence[part].mean() - hit[part].mean()) for part in parts]
-    return float(sum(gaps) / len(confidence))
