@@ -46,17 +46,28 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=480)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--file-timeout", type=float, default=30.0, help="seconds; more on a busy machine"
+    )
     options = parser.parse_args()
     if missing := missing_programs():
         sys.exit(f"strict readers are missing: {', '.join(missing)}")
     options.folder.mkdir(parents=True, exist_ok=True)
     seeds = make_seeds(options.film, height=options.height)
-    scores = _score_seeds(options.folder, seeds, options.workers)
+    scores = _score_seeds(options.folder, seeds, options.workers, options.file_timeout)
     results = options.folder / RESULTS
     done = len(results.read_text().splitlines()) if results.exists() else 0
     while done < options.mutants:
         numbers = range(done, min(done + _BATCH, options.mutants))
-        lines = _run_batch(options.folder, seeds, scores, numbers, options.seed, options.workers)
+        lines = _run_batch(
+            options.folder,
+            seeds,
+            scores,
+            numbers,
+            options.seed,
+            options.workers,
+            options.file_timeout,
+        )
         with results.open("a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
         done += len(lines)
@@ -102,13 +113,15 @@ def make_mutant(seeds: list[Seed], number: int, seed: int) -> tuple[Seed, str, b
     return sound, done, content
 
 
-def _score_seeds(folder: Path, seeds: list[Seed], workers: int) -> dict[str, float]:
+def _score_seeds(
+    folder: Path, seeds: list[Seed], workers: int, timeout_s: float
+) -> dict[str, float]:
     films = folder / "seeds"
     shutil.rmtree(films, ignore_errors=True)
     films.mkdir()
     for seed in seeds:
         (films / f"{seed.name}{seed.suffix}").write_bytes(seed.content)
-    rows = _screen(films, folder / "seeds-out", workers)["rows"]
+    rows = _screen(films, folder / "seeds-out", workers, timeout_s)["rows"]
     lost = [name for name, row in rows.items() if row["status"] != "screened"]
     assert not lost, f"seeds that were not screened: {lost}"
     objections = {
@@ -125,6 +138,7 @@ def _run_batch(
     numbers: range,
     seed: int,
     workers: int,
+    timeout_s: float,
 ) -> list[dict[str, Any]]:
     films = folder / "films"
     shutil.rmtree(films, ignore_errors=True)
@@ -135,7 +149,7 @@ def _run_batch(
         path = films / f"{number:06}{sound.suffix}"
         path.write_bytes(content)
         made[path.name] = (sound, done, path)
-    run = _screen(films, folder / "films-out", workers)
+    run = _screen(films, folder / "films-out", workers, timeout_s)
     with ThreadPoolExecutor(workers) as pool:
         said = list(pool.map(lambda one: refuse(one[2], one[0].name), made.values()))
     lines = []
@@ -162,11 +176,11 @@ def _run_batch(
     return lines
 
 
-def _screen(films: Path, out: Path, workers: int) -> dict[str, Any]:
+def _screen(films: Path, out: Path, workers: int, timeout_s: float) -> dict[str, Any]:
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "edge_infer", str(films), "--out", str(out), "--quiet"]
     running = subprocess.Popen(
-        [*command, "--workers", str(workers)],
+        [*command, "--workers", str(workers), "--file-timeout", str(timeout_s)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

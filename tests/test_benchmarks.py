@@ -14,6 +14,7 @@ from benchmarks.breakdown import STAGES
 from benchmarks.contestants import environment
 from benchmarks.made_day import link_films, make_day, split_by_mix, syntax_of, take_subset
 from benchmarks.memory import watch
+from benchmarks.strict_readers import missing_programs
 
 ROOT = Path(__file__).resolve().parents[1]
 # Every Python with pydicom and OpenCV reads these; the other syntaxes need plug-ins.
@@ -171,3 +172,16 @@ def test_growth_counts_every_link(day: Path) -> None:
     table = [line.strip("| ").split(" | ") for line in printed.splitlines() if line[:3] == "| 1"]
     assert [(row[1], row[2]) for row in table] == [("3", "3"), ("6", "6")]
     assert "1 workers, 3 to 6 images: time per image" in printed
+
+
+@pytest.mark.slow
+def test_no_harmed_film_is_screened_wrongly_in_silence(tmp_path: Path) -> None:
+    if missing := missing_programs():
+        pytest.skip(f"strict readers are missing: {', '.join(missing)}")
+    printed = run_module("hostile", tmp_path / "hostile", "--mutants", 200, "--height", 256)
+    assert "200 mutants, 200 rows" in printed
+    for trouble in ("exit_code", "traceback", "crashed", "timed_out"):
+        assert f"{trouble}: 0 []" in printed
+    peak = re.search(r"process tree at most (\d+) MB", printed)
+    assert peak and int(peak[1]) < 1024
+    assert "off by > 1.0: 0\n" in printed, printed

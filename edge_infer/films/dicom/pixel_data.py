@@ -176,10 +176,10 @@ def read_native_frame(
 def _check_end(pixel_data: PixelData) -> None:
     """Refuse pixels that are followed by neither an element, nor padding, nor the file's end."""
     rest = bytes(take(pixel_data.stream, _LOOKED_AT))
-    if len(rest) < 8 or not rest.strip(b"\0"):
+    if not rest.strip(b"\0"):
         return
     order = "<" if pixel_data.syntax.is_little_endian else ">"
-    if struct.unpack(f"{order}HH", rest[:4]) <= _PIXEL_DATA:
+    if len(rest) < 8 or struct.unpack(f"{order}HH", rest[:4]) <= _PIXEL_DATA:
         raise UnreadableImage(
             "The picture is damaged: PixelData (7FE0,0010) is followed by something that is no "
             "element.",
