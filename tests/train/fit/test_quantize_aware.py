@@ -166,6 +166,6 @@ def test_steps_through_the_view_lower_its_own_loss(
     for _ in range(15):
         train_step(state, chosen, pixels, truth, learning_rate=1e-3)
     state.network.eval()
-    state.compiled = see_as_int8(state.network, [pixels])
+    state.stepped = see_as_int8(state.network, [pixels])
     losses = [train_step(state, chosen, pixels, truth, learning_rate=1e-3) for _ in range(15)]
     assert losses[-1] < 0.5 * losses[0]

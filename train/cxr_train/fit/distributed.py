@@ -1,18 +1,21 @@
 """Several processes that train as one: `torchrun --nproc-per-node 2 -m cxr_train.cli fit ...`.
 
 Every process draws the same random numbers for each whole batch and keeps every `count`-th film of
-it, so that what is computed depends on the settings alone and not on the number of processes.
+it, so that what is computed depends on the settings alone and not on the number of processes: the
+gradients are those of the whole batch (torch's DistributedDataParallel), and so are the statistics
+of batch norm (torch's SyncBatchNorm on CUDA; on the CPU, where torch has none, `batch_norm`).
 Without torchrun nothing here has an effect, and torch.distributed is not set up.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +23,7 @@ from torch import Tensor, nn
 from cxr_train.errors import ConfigError
 
 T = TypeVar("T")
+Network = TypeVar("Network", bound=nn.Module)
 
 # The others wait while process 0 decodes the films, which takes hours for some hundred thousand.
 # A process that died is noticed sooner: torchrun ends them all.
@@ -98,32 +102,18 @@ class Processes:
             dist.all_reduce(values)
         return values
 
-    def share_weights(self, network: nn.Module) -> None:
-        """Give every process the parameters and buffers that process 0 has."""
-        if self.count > 1:
-            import torch.distributed as dist
+    def share_gradients(self, network: Network) -> Network:
+        """Return `network`, whose backward pass gives every process the whole batch's gradients.
 
-            for value in network.state_dict().values():
-                sent = value.contiguous()
-                dist.broadcast(sent, src=0)
-                value.copy_(sent)
-
-    def average_gradients(self, network: nn.Module) -> None:
-        """Replace gradients of equal parts of a batch by those of the whole batch's mean loss.
-
-        One message for all: 45 MB for resnet18.
+        All parameters and buffers become those of process 0. Parts of a batch must be equal. Of
+        one process it is the network itself; else torch's DistributedDataParallel around it, which
+        sends a layer's gradients while the next are computed.
         """
-        if self.count > 1:
-            import torch.distributed as dist
+        if self.count == 1:
+            return network
+        from torch.nn.parallel import DistributedDataParallel
 
-            gradients = [p.grad for p in network.parameters() if p.grad is not None]
-            flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-            dist.all_reduce(flat)
-            flat /= self.count
-            start = 0
-            for gradient in gradients:
-                gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-                start += gradient.numel()
+        return cast(Network, DistributedDataParallel(network))
 
 
 ALONE = Processes()
@@ -149,7 +139,10 @@ def join_processes() -> Iterator[Processes]:
     dist.init_process_group(backend, timeout=_LONGEST_WAIT)
     orderly = False
     try:
-        yield processes
+        with warnings.catch_warnings():
+            # Of a convolution of one channel, whose layout has two names: it is copied, and right.
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+            yield processes
         orderly = True
     except KeyboardInterrupt:
         if processes.first:

@@ -184,7 +184,9 @@ def run_epoch(
     torch.manual_seed(seed + 1_000_000_007 * processes.rank)
     batches = draw_batches(config, course.weights, generator)
     losses = []
-    calibration = round_last_epochs(state, config, course.train_set.pixels, size=size)
+    calibration = round_last_epochs(
+        state, config, course.train_set.pixels, size=size, processes=processes
+    )
     state.network.train()
     began = time.perf_counter()
     for numbers, films in read_batches(
@@ -208,7 +210,6 @@ def run_epoch(
                 pixels,
                 truth,
                 learning_rate=rate,
-                processes=processes,
                 teachers=course.teachers,
             )
         )
@@ -238,7 +239,6 @@ def train_step(
     truth: Truth,
     *,
     learning_rate: float,
-    processes: Processes = ALONE,
     teachers: Sequence[CamNetwork] = (),
 ) -> Tensor:
     """Take one optimizer step on a batch, float [N, 1, H, W]; return its loss, detached.
@@ -248,9 +248,8 @@ def train_step(
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate
     pixels = pixels.to(memory_format=torch.channels_last)
-    network = state.network if state.compiled is None else state.compiled
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=uses_bf16(config)):
-        logits, cam = network(pixels)
+        logits, cam = state.stepped(pixels)
         with torch.no_grad():
             taught = [teacher(pixels)[0].float() for teacher in teachers]
     loss = label_loss(config, logits.float(), truth)
@@ -260,7 +259,6 @@ def train_step(
     loss = loss + place_loss(config, cam.float(), truth)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    processes.average_gradients(state.network)
     if config.gradient_clip:
         nn.utils.clip_grad_norm_(state.network.parameters(), config.gradient_clip)
     state.optimizer.step()
@@ -345,7 +343,7 @@ def _compile_if_it_pays(state: TrainState, course: Course) -> None:
     steps = config.epochs * (films // films_per_step(config, films))
     if uses_compile(config, steps=steps, processes=course.processes.count):
         # Fixed shapes: with dynamic ones the second picture size would slow all kernels down.
-        state.compiled = torch.compile(state.network, dynamic=False)
+        state.stepped = torch.compile(state.stepped, dynamic=False)
 
 
 def _stalled(state: TrainState, config: TrainConfig) -> bool:

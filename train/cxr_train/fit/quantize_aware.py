@@ -22,6 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cxr_train.config import TrainConfig
 from cxr_train.errors import ConfigError
 from cxr_train.fit.augment import shrink
+from cxr_train.fit.distributed import ALONE, Processes
 from cxr_train.fit.efficientnet_lite import SamePad
 from cxr_train.fit.network import CamNetwork
 from cxr_train.fit.rounded_layers import (
@@ -35,7 +36,12 @@ _FILMS, _BATCH = 128, 32
 
 
 def round_last_epochs(
-    state: TrainState, config: TrainConfig, films: NDArray[np.uint8], *, size: int
+    state: TrainState,
+    config: TrainConfig,
+    films: NDArray[np.uint8],
+    *,
+    size: int,
+    processes: Processes = ALONE,
 ) -> list[Tensor]:
     """Let the steps of this epoch see INT8 where it is one of the last `quantize_aware` ones.
 
@@ -51,7 +57,7 @@ def round_last_epochs(
     state.network.eval()
     device = next(state.network.parameters()).device
     calibration = calibration_films(films, size=size, device=device)
-    state.compiled = see_as_int8(state.network, calibration)
+    state.stepped = processes.share_gradients(see_as_int8(state.network, calibration))
     return calibration
 
 

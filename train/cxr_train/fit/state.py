@@ -27,6 +27,9 @@ class TrainState:
     """All that changes while training, and all that a resume needs."""
 
     network: CamNetwork
+    stepped: Callable[[Tensor], tuple[Tensor, Tensor]]
+    """`network` as training steps compute it, shared by processes, compiled or rounded: the same
+    parameters, never saved."""
     average: WeightAverage
     optimizer: torch.optim.Optimizer
     history: list[dict[str, Any]]
@@ -34,8 +37,6 @@ class TrainState:
     step: int = 0
     best_macro_f1: float = -1.0
     best_epoch: int = -1
-    compiled: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
-    """`network`, compiled for training steps: the same parameters, never saved."""
 
 
 def start_state(
@@ -52,7 +53,7 @@ def start_state(
     if processes.count > 1:
         synchronize_batch_norm(network, device)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    processes.share_weights(network)
+    stepped = processes.share_gradients(network)
     average = WeightAverage(network, config.ema_decay)
     # Biases and batch norm are not pulled to zero: a weight decay there only costs accuracy.
     decayed = [p for p in network.parameters() if p.ndim > 1]
@@ -66,7 +67,9 @@ def start_state(
         lr=config.learning_rate,
         weight_decay=0.0,
     )
-    return TrainState(network=network, average=average, optimizer=optimizer, history=[])
+    return TrainState(
+        network=network, stepped=stepped, average=average, optimizer=optimizer, history=[]
+    )
 
 
 def save_state(state: TrainState, config: TrainConfig, path: Path) -> None:
