@@ -144,7 +144,8 @@ def _load_films(run: LoadedRun, data: Path | None, cache: Path | None) -> Export
             "A model is never calibrated on made-up numbers."
         )
     # A hospital that was left out of the training chooses no threshold either.
-    examples = tuple(one for one in read_data(source) if one.source not in run.without)
+    found = read_data(source, without=run.without)
+    examples = tuple(one for one in found if one.source not in run.without)
     require_every_class(examples, "val")
     side = run.config.input_size
     val = load_films(select(examples, "val"), side, what="val", cache=cache)

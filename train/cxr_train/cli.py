@@ -65,7 +65,8 @@ def fit(
         Path | None, typer.Option(help="Run folder or exported .onnx to begin with.")
     ] = None,
     without: Annotated[
-        list[str] | None, typer.Option(help="Source of the data to leave out; repeatable.")
+        list[str] | None,
+        typer.Option(help="Source, or folder of class folders, to leave out; repeatable."),
     ] = None,
     teacher: Annotated[
         list[Path] | None,

@@ -40,6 +40,33 @@ def test_unknown_class_folder_names_the_known_ones(tmp_path: Path) -> None:
         read_data(tmp_path)
 
 
+def test_unknown_class_folders_can_be_left_out_and_the_error_says_how(tmp_path: Path) -> None:
+    touch(tmp_path / "normal" / "a.png")
+    touch(tmp_path / "Lung_Opacity" / "images" / "b.png")
+    touch(tmp_path / "normal" / "old copy" / "a.png")
+    with pytest.raises(DataError, match=r"with --without 'Lung_Opacity'"):
+        read_data(tmp_path)
+    examples = read_data(tmp_path, without=("Lung_Opacity", "old copy"))
+    assert [example.name for example in examples] == ["normal/a.png"]
+
+
+def test_folders_of_a_system_hold_no_films(tmp_path: Path) -> None:
+    touch(tmp_path / "train" / "NORMAL" / "a.png")
+    for folder in ("__MACOSX/train/NORMAL", ".ipynb_checkpoints", "train/.ipynb_checkpoints"):
+        touch(tmp_path / folder / "a.png")
+    for folder in (".ipynb_checkpoints", "@eaDir/a.png", "$RECYCLE.BIN/S-1"):
+        touch(tmp_path / "train" / "NORMAL" / folder / "a-checkpoint.png")
+    assert [example.name for example in read_data(tmp_path)] == ["train/NORMAL/a.png"]
+
+
+def test_masks_are_passed_over_aloud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(tmp_path / "COVID" / "images" / "COVID-1.png")
+    touch(tmp_path / "COVID" / "masks" / "COVID-1.png")
+    assert [example.name for example in read_data(tmp_path)] == ["COVID/images/COVID-1.png"]
+    told = "".join(capsys.readouterr())
+    assert "passed over" in told and str(Path("COVID", "masks")) in told
+
+
 def test_folder_with_splits_keeps_them(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         for name in ("NORMAL", "PNEUMONIA", "COVID19", "TURBERCULOSIS"):

@@ -6,11 +6,13 @@ import csv
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cxr_train.errors import DataError
+from cxr_train.terminal import say
+from edge_infer.films.system_folders import is_of_system
 from edge_infer.model.model_card import CLASSES
 
 SPELLINGS = {
@@ -34,6 +36,10 @@ SPLIT_NAMES = {
 }
 IMAGE_SUFFIXES = frozenset(
     {".dcm", ".dic", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+)
+_MASK_FOLDERS = frozenset(
+    {"mask", "masks", "lung masks", "lung_masks", "lungmasks", "lung mask", "segmentation"}
+    | {"segmentations", "labels", "annotations", "contours"}
 )
 VAL_SHARE, TEST_SHARE = 0.15, 0.15
 MIN_AGE_YEARS = 15
@@ -65,8 +71,13 @@ class Example:
     """Published with its aspect ratio lost (column `squashed`); None when the data does not say."""
 
 
-def read_data(data: Path, *, check_groups: bool = True) -> tuple[Example, ...]:
+def read_data(
+    data: Path, *, check_groups: bool = True, without: Collection[str] = ()
+) -> tuple[Example, ...]:
     """Read `data`, a folder of class folders or a CSV manifest, sorted by name.
+
+    Folders of a system (`__MACOSX`, `.ipynb_checkpoints`, ...) are passed over among class folders,
+    folders of masks aloud, and those named in `without`, which in a manifest names sources.
 
     Splits come from the folder or column; films without one are split by a hash of their group:
     70 % train, 15 % val, 15 % test, unchanged for a group when images are added.
@@ -79,7 +90,7 @@ def read_data(data: Path, *, check_groups: bool = True) -> tuple[Example, ...]:
     elif data.is_dir() and (data / "manifest.csv").is_file():
         examples = _read_manifest(data / "manifest.csv")
     elif data.is_dir():
-        examples = _read_class_folders(data)
+        examples = _read_class_folders(data, frozenset(without))
     else:
         raise DataError(f"There is no data at {data}: give a folder of class folders or a CSV.")
     if not examples:
@@ -167,24 +178,56 @@ def _manifest_row(manifest: Path, number: int, row: dict[str, str | None]) -> Ex
     )
 
 
-def _read_class_folders(data: Path) -> list[Example]:
+def _read_class_folders(data: Path, without: frozenset[str]) -> list[Example]:
     examples = []
-    for folder in sorted(path for path in data.iterdir() if path.is_dir()):
+    for folder in _folders_in(data, without):
         split = SPLIT_NAMES.get(folder.name.lower())
         if split is None:
-            examples += _read_class_folder(data, folder, split=None)
+            examples += _read_class_folder(data, folder, without, split=None)
             continue
-        for class_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
-            examples += _read_class_folder(data, class_folder, split=split)
+        for class_folder in _folders_in(folder, without):
+            examples += _read_class_folder(data, class_folder, without, split=split)
     return examples
 
 
-def _read_class_folder(data: Path, folder: Path, *, split: str | None) -> list[Example]:
-    label = class_index(folder.name, where=str(folder.parent))
+def _folders_in(folder: Path, without: frozenset[str]) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and not is_of_system(path.name) and path.name not in without
+    )
+
+
+def _films_below(folder: Path, without: frozenset[str]) -> list[Path]:
+    """Return the images of a class folder and of the folders in it, sorted."""
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            if not path.is_dir():
+                found.append(path)
+            elif path.name.lower() in _MASK_FOLDERS:
+                say(f"Masks are no films, so this folder is passed over: {path}")
+            elif not is_of_system(path.name) and path.name not in without:
+                waiting.append(path)
+    return sorted(
+        path
+        for path in found
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("._")
+    )
+
+
+def _read_class_folder(
+    data: Path, folder: Path, without: frozenset[str], *, split: str | None
+) -> list[Example]:
+    try:
+        label = class_index(folder.name, where=str(folder.parent))
+    except DataError as error:
+        raise DataError(
+            f"{error} Leave the folder out with --without '{folder.name}', or move it away."
+        ) from error
     examples = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("._"):
-            continue
+    for path in _films_below(folder, without):
         group = _group_of(path)
         examples.append(
             Example(

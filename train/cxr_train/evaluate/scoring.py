@@ -157,5 +157,5 @@ def _open_checkpoint(folder: Path, cache: Path | None) -> Model:
             f"The data of {folder} is not at {run.data}: its validation films are needed to fit "
             "temperature and threshold. Put them back, or evaluate the exported .onnx."
         )
-    val = own_examples(read_data(run.data), run.without, "val")
+    val = own_examples(read_data(run.data, without=run.without), run.without, "val")
     return read_checkpoint(folder, load_films(val, run.config.input_size, what="val", cache=cache))

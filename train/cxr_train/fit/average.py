@@ -68,7 +68,7 @@ def average_runs(
     if with_start:
         named.append((f"start of {first.folder}", load_start_of(first)))
     side = first.config.input_size
-    films = own_examples(read_data(first.data), first.without, "val")
+    films = own_examples(read_data(first.data, without=first.without), first.without, "val")
     val = load_films(films, side, what="val", cache=cache)
     varied = _vary(val.pixels, side)
     mean = average_networks([network for _, network in named])

@@ -132,8 +132,8 @@ def _fit(request: _Request, processes: Processes) -> None:
 
 def _prepare(request: _Request, processes: Processes) -> _TrainingFilms:
     config = request.config
-    everything = read_data(request.data)
-    _check_sources(everything, request.without)
+    everything = read_data(request.data, without=request.without)
+    _check_sources(request.data, everything, request.without)
     examples = tuple(one for one in everything if one.source not in request.without)
     own, val_examples = select(examples, "train"), select(examples, "val")
     train_examples = own + _read_extra(request.extra, everything, request.without)
@@ -235,10 +235,11 @@ def _load_teacher(path: Path, request: _Request) -> CamNetwork:
     return run.network
 
 
-def _check_sources(examples: Sequence[Example], without: Sequence[str]) -> None:
+def _check_sources(data: Path, examples: Sequence[Example], without: Sequence[str]) -> None:
     known = {example.source for example in examples}
     for source in without:
-        if source not in known:
+        is_folder = data.is_dir() and any(path.name == source for path in data.rglob("*"))
+        if source not in known and not is_folder:
             raise DataError(
                 f"No film has the source '{source}'; there are: {', '.join(sorted(known))}."
             )
