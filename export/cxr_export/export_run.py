@@ -88,7 +88,13 @@ def export_run(
         fp32_logits = run_logits(fp32, films.val.pixels)
         fp32_gate = check_fp32(_torch_logits(run, films.val), fp32_logits)
         prepare_for_quantization(fp32, prepared)
-        refined = refine(run.network, prepared, work, films.calibration.pixels)
+        refined = refine(
+            run.network,
+            prepared,
+            work,
+            films.calibration.pixels,
+            trained_as_int8=run.config.quantize_aware > 0,
+        )
         best = best_candidate(
             refined.prepared,
             work,

@@ -26,7 +26,9 @@ LEAST_AGREEMENT_AS_INT8 = 0.98
 """Of a network whose last epochs saw INT8: not its fp32 self was trained, so that the two differ on
 films at the border between classes; how well it does is told by the other gates."""
 LARGEST_F1_DROP = 0.01
-MOST_TB_MISSED = 1
+MOST_TB_MISSED, SHARE_OF_TB_MISSED = 1, 0.01
+"""One film, or one in a hundred where there are more: of 200, two more are what another day's films
+would give."""
 _TB = CLASSES.index("tuberculosis")
 
 
@@ -87,6 +89,7 @@ def check_int8(
     agreement = float((before == after).mean())
     f1_before, f1_after = macro_f1(labels, before), macro_f1(labels, after)
     missed_before, missed_after = _tb_missed(fp32, int8, examples, referral)
+    most_missed = max(MOST_TB_MISSED, int(SHARE_OF_TB_MISSED * (labels == _TB).sum()))
     gates = (
         Gate(
             name="INT8 against fp32, same class",
@@ -103,8 +106,8 @@ def check_int8(
         Gate(
             name="TB films missed more at the fp32 threshold",
             measured=missed_after - missed_before,
-            limit=f"<= {MOST_TB_MISSED}",
-            passed=missed_after - missed_before <= MOST_TB_MISSED,
+            limit=f"<= {most_missed}",
+            passed=missed_after - missed_before <= most_missed,
         ),
     )
     return Parity(

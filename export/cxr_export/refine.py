@@ -49,13 +49,24 @@ class Refined:
     """What was done to the weights and kept, in order."""
 
 
-def refine(network: CamNetwork, prepared: Path, work: Path, pixels: NDArray[np.uint8]) -> Refined:
+def refine(
+    network: CamNetwork,
+    prepared: Path,
+    work: Path,
+    pixels: NDArray[np.uint8],
+    *,
+    trained_as_int8: bool = False,
+) -> Refined:
     """Try ranges, equalisation and bias correction on `network`, whose graph is `prepared`.
 
     `pixels` [N, 1, H, W] are calibration films; files are written into `work`. A network whose
-    layers are not found again in the graph comes back as it is.
+    layers are not found again in the graph comes back as it is. One that was trained as INT8 saw
+    itself in ranges of least squared error, on weights that a change would take off their grid: it
+    keeps both.
     """
     judge = _Judge(network, prepared, work, pixels)
+    if trained_as_int8:
+        return judge.keep(network)
     if judge.has_depthwise:
         judge.measure("all weights of 7 bits", prepared, None, depthwise_bits=7)
     best = judge.begin()
@@ -125,6 +136,16 @@ class _Judge:
         """Measure the network as it was trained."""
         ratio = self.measure("as trained, ranges of all values", self._prepared, None)
         return Refined(prepared=self._prepared, ranges=None, decibels=ratio)
+
+    def keep(self, network: CamNetwork) -> Refined:
+        """Measure the network with the ranges it was trained in."""
+        try:
+            ranges = self.least_error(network)
+        except KeyError as error:
+            say(f"its ranges are not found in the graph ({error}): ranges of all values")
+            return self.begin()
+        ratio = self.measure("as trained, in the ranges of the training", self._prepared, ranges)
+        return Refined(prepared=self._prepared, ranges=ranges, decibels=ratio)
 
     def try_ranges(self, best: Refined, name: str, ranges: Ranges) -> Refined:
         """Return the better of `best` with its own and with these ranges."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cxr_export.calibration_set import choose_calibration
-from cxr_export.parity import check_fp32, check_int8
+from cxr_export.parity import LEAST_AGREEMENT_AS_INT8, check_fp32, check_int8
 from cxr_export.val_figures import ValFilms, fit_operating_points, measure_val
 from cxr_train.errors import DataError
 from edge_infer.model.classifier import Classifier
@@ -99,3 +99,26 @@ def test_the_card_names_its_data_and_no_machine(model: Path, run: Path) -> None:
     assert "48 validation films" in card.data_statement
     assert "research use only" in card.data_statement
     assert str(run.parent) not in card.to_json()
+
+
+def test_two_tb_films_of_two_hundred_may_be_missed_more() -> None:
+    examples = tuple(film(k % 4, str(k)) for k in range(800))
+    labels = np.array([example.label for example in examples])
+    fp32 = np.eye(4, dtype=np.float32)[labels] * 6
+    for count, passes in ((2, True), (3, False)):
+        lost = fp32.copy()
+        lost[3 : 3 + 4 * count : 4] = [6, 0, 0, 0]
+        parity = check_int8(fp32, lost, examples)
+        assert parity.tb_missed_int8 - parity.tb_missed_fp32 == count
+        assert parity.gates[2].passed is passes and parity.gates[2].limit == "<= 2"
+
+
+def test_a_network_trained_as_int8_may_differ_from_its_fp32_self_on_more_films() -> None:
+    examples = tuple(film(k % 4, str(k)) for k in range(400))
+    labels = np.array([example.label for example in examples])
+    fp32 = np.eye(4, dtype=np.float32)[labels] * 6
+    other = fp32.copy()
+    other[0:24:4] = [0, 6, 0, 0]  # 1.5 % of all films
+    assert not check_int8(fp32, other, examples).gates[0].passed
+    seen = check_int8(fp32, other, examples, least_agreement=LEAST_AGREEMENT_AS_INT8)
+    assert seen.gates[0].passed and seen.gates[0].limit == ">= 0.98"

@@ -195,3 +195,13 @@ def test_steps_are_logged_and_kept_only_where_they_help(
     make_int8(refined.prepared, again, pixels(), method=method, ranges=refined.ranges)
     wanted = run_logits(prepared, pixels())
     assert decibels(wanted, run_logits(again, pixels())) == pytest.approx(refined.decibels)
+
+
+def test_a_network_trained_as_int8_keeps_its_weights_and_ranges(
+    network: CamNetwork, prepared: Path, tmp_path: Path
+) -> None:
+    found = refine(network, prepared, tmp_path, pixels(), trained_as_int8=True)
+    assert found.prepared == prepared and found.steps == () and found.ranges is not None
+    view = see_as_int8(network, films())
+    names = find_tensors(onnx.load(prepared))
+    assert found.ranges.keys() == {names[place.name] for place in rounded_activations(view)}
