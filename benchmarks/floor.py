@@ -32,7 +32,7 @@ LEAST = 448
 MOST_FILMS = 4
 """Films of a syntax that are timed; more of the same size change nothing."""
 SIDE = 224
-INT8 = Path(__file__).resolve().parents[1] / "edge_infer" / "models" / "cxr-resnet18.onnx"
+INT8 = Path(__file__).resolve().parents[1] / "edge_infer" / "models" / "cxr-lite0.onnx"
 Decoder = Callable[[bytes, int, int], Any]
 """From a codestream, its rows and its columns to pixels."""
 

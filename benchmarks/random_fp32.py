@@ -1,4 +1,4 @@
-"""Export a randomly initialised ResNet-18 as fp32 ONNX, for timing only; needs the train extra.
+"""Export a randomly initialised EfficientNet-Lite0 as fp32 ONNX, for timing only; needs the train extra.
 
     python -m benchmarks.random_fp32 FILE
 
@@ -26,7 +26,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         print(f"missing: {error.name}", file=sys.stderr)
         sys.exit(MISSING)
-    export_onnx(build_network("resnet18"), options.file, size=SIDE)
+    export_onnx(build_network("efficientnet_lite0"), options.file, size=SIDE)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ pydicom with whatever plug-ins this Python has, modality and VOI LUT (float), Op
 one film at a time through the network. Every library keeps its own default number of threads. The
 usual plug-ins: pylibjpeg, pylibjpeg-openjpeg, pylibjpeg-rle, python-gdcm, pyjpegls.
 `int8` and `openvino` take the same INT8 file, `fp32` an fp32 ONNX of the same inputs; `torch` takes
-no file: torchvision's ResNet-18 for one channel, randomly initialised (speed does not depend on
+no file: timm's EfficientNet-Lite0 for one channel, randomly initialised (speed does not depend on
 the weights). Ends with 3 and `missing: NAME` where a package is not installed.
 """
 
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 SIDE = 224
 MISSING = 3
 Network = Callable[[NDArray[np.uint8]], Any]
-INT8 = Path(__file__).resolve().parents[1] / "edge_infer" / "models" / "cxr-resnet18.onnx"
+INT8 = Path(__file__).resolve().parents[1] / "edge_infer" / "models" / "cxr-lite0.onnx"
 
 
 def read_film(path: Path) -> NDArray[Any]:
@@ -79,17 +79,15 @@ def open_openvino(model: Path) -> Network:
 
 
 def open_torch(_model: Path) -> Network:
-    """Build torchvision's ResNet-18 with one input channel and four classes, eval mode."""
+    """Build timm's EfficientNet-Lite0 with one input channel and four classes, eval mode."""
+    import timm
     import torch
-    import torchvision
 
-    network = torchvision.models.resnet18(num_classes=4)
-    network.conv1 = torch.nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-    network.eval()
+    network = timm.create_model("tf_efficientnet_lite0", in_chans=1, num_classes=4).eval()
 
     def run(image: NDArray[np.uint8]) -> Any:
         with torch.inference_mode():
-            return network((torch.from_numpy(image).float() - 138) / 76).numpy()
+            return network((torch.from_numpy(image).float() - 127) / 128).numpy()
 
     return run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_infer.errors import ModelError
 
-BUNDLED_NAME = "cxr-resnet18.onnx"
+BUNDLED_NAME = "cxr-lite0.onnx"
 
 
 def bundled_model() -> Path:

@@ -242,7 +242,7 @@ def test_a_csv_alone_takes_its_models_hash_from_the_model(tmp_path: Path) -> Non
     worklist.unlink()
     csv = worklist.with_suffix(".csv")
     assert read_worklists([csv], TINY).model.sha256 == hashed
-    with pytest.raises(SiteError, match=r"made by tiny 0\.0\.1, which is not cxr-resnet18"):
+    with pytest.raises(SiteError, match=r"made by tiny 0\.0\.1, which is not cxr-lite0"):
         read_worklists([csv])
 
 

@@ -7,6 +7,7 @@ model_card.md beside this file.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,12 +126,19 @@ def render_model_card(
         made=measured["made"],
         hospitals=list(_hospitals(splits, folds)),
         sources=[(name, facts) for name, facts in named if _is_named(name, card.data_statement)],
+        lite_arch=_lite_arch(card.recipe),
         splits=splits,
         judged=[_judged(plain) for plain in measured["judged"]],
         populations=_POPULATIONS,
         failing_accuracy=_FAILING_ACCURACY,
         describe_pair=describe_pair,
     )
+
+
+def _lite_arch(recipe: str) -> str:
+    """Name the EfficientNet-Lite that a card's recipe trains; empty for another network."""
+    found = re.search(r'"arch": "(efficientnet_lite\d)"', recipe)
+    return found[1] if found else ""
 
 
 def _hospitals(splits: Sequence[_Split], folds: Sequence[_Plain]) -> Iterator[_Hospital]:
