@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ _DECODED = _DCT | {_LOSSLESS, _JPEG_LS}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+_MOST_PADDING = 16
+"""Zero bytes before the end mark; more are a stretch that was overwritten."""
 _MOST_STRAY = 64
 """Bytes before a marker of the header that belong to nothing. Viewers pass over them; a table of
 quantisers, which must not be lost so, is longer."""
@@ -46,6 +49,8 @@ _LARGEST_SCALE = 8
 """libjpeg scales an 8 x 8 block down to one pixel and no further."""
 _ZEROS = bytes(16)
 """So many zero bytes are 16 and more equal symbols in a row."""
+_PADS = 8
+"""Symbols of which the bits that pad the last byte can be made, and more."""
 _ROUNDING = 2
 """By which a block may differ from another that is a step darker."""
 _MOST_ROWS = 65535
@@ -294,7 +299,9 @@ def _decode_strictly(jpeg: Jpeg, head: bytes, scale: int) -> NDArray[np.uint8]:
     except (ValueError, KeyError) as error:
         left = _EXTRANEOUS.search(str(error))
         padding = bytes(int(left[1])) if left else b""
-        if padding and jpeg.data.endswith(padding, jpeg.scan_at, jpeg.end):
+        if 0 < len(padding) <= _MOST_PADDING and jpeg.data.endswith(
+            padding, jpeg.scan_at, jpeg.end
+        ):
             return _decode_strictly(replace(jpeg, end=jpeg.end - len(padding)), head, scale)
         # A cut file has no end mark, or one that its copier put there.
         is_cut = "premature end" in str(error).lower()
@@ -320,6 +327,8 @@ def _decode_deep(jpeg: Jpeg) -> NDArray[np.uint8 | np.uint16]:
     decoded = _decode_rows(jpeg, rows if is_simple else jpeg.rows)
     if not is_simple or not _is_borne_out(jpeg, decoded):
         _check_strictly(jpeg)
+        if is_simple and jpeg.process == _LOSSLESS:
+            raise _damaged()  # libjpeg does not look at what its buffer of bits still holds
     return decoded[: jpeg.rows]
 
 
@@ -351,14 +360,64 @@ def _is_borne_out(jpeg: Jpeg, decoded: NDArray[Any]) -> bool:
         white = 2 * grey - 1
         return any(_is_shifted(first, pads, white) for pads in _decode_pads(jpeg, _BLOCK))
     above, below, last = decoded[-3].astype(np.int64), decoded[-2].astype(np.int64), decoded[-1]
-    if not (last == grey).all() or (below == grey).all() or below.size < 3:
+    if (below == grey).all() or not (last == grey).all():
         return False
-    if all((below[0] - above[0] - pads + grey) & 0xFFFF for pads in _decode_pads(jpeg, 1)):
-        return False
-    # Of all samples but the first, which is predicted otherwise, and the pads' own.
-    selector = jpeg.head[-3]
-    steps = (below[1:] - _predict(selector, below[:-1], above[1:], above[:-1])) & 0xFFFF
-    return bool((steps == steps[0]).all())
+    steps = below - np.concatenate(
+        [above[:1], _predict(jpeg.head[-3], below[:-1], above[1:], above[:-1])]
+    )
+    return _count_bits_left(jpeg, (steps + 0x8000 & 0xFFFF) - 0x8000) < 8
+
+
+def _count_bits_left(jpeg: Jpeg, steps: NDArray[np.int64]) -> int:
+    """Return how many bits, up to the last one that is 1, the symbols of a row were made of.
+
+    After it come zeros without end: the symbol that the row ends with.
+    """
+    others = np.flatnonzero(steps != steps[-1])
+    if not others.size:
+        return 0
+    if others.size > _PADS:
+        return 8 * int(others.size)
+    bits = "".join(_spell(jpeg, int(step)) for step in steps[: others[-1] + 1])
+    bits = bits.rstrip("0")
+    return len(bits) if "0" in bits or len(bits) > 2 * _PADS else 0  # a byte of pads harms nobody
+
+
+def _spell(jpeg: Jpeg, step: int) -> str:
+    """Return the bits of one step (H.1.2.2): the code of its length, and the number."""
+    length = abs(step).bit_length()
+    number = step if step > 0 else step + (1 << length) - 1
+    code = _read_codes(jpeg.head, jpeg.head[-4] >> 4).get(length)
+    if code is None:
+        return "1" * 8  # not a symbol of this film
+    return code + (format(number, f"0{length}b") if length and length < 16 else "")
+
+
+@lru_cache(maxsize=1)
+def _read_codes(head: bytes, table: int) -> dict[int, str]:
+    """Return the code of each symbol of a DC table (C.2) as a string of bits."""
+    at, codes = 2, dict[int, str]()
+    while head[at + 1] != _SOS:
+        end = at + 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+        start = at + 4
+        while head[at + 1] == _DHT and start + 17 <= end:
+            counts = head[start + 1 : start + 17]
+            if head[start] == table:
+                codes = _spell_codes(counts, head[start + 17 : end])
+            start += 17 + sum(counts)
+        at = end
+    return codes
+
+
+def _spell_codes(counts: bytes, symbols: bytes) -> dict[int, str]:
+    codes, code, place = dict[int, str](), 0, 0
+    for length, count in enumerate(counts, 1):
+        for symbol in symbols[place : place + count]:
+            codes[symbol] = format(code, f"0{length}b")
+            code += 1
+        place += count
+        code <<= 1
+    return codes
 
 
 def _is_shifted(block: NDArray[np.int64], other: NDArray[np.int64], white: int) -> bool:

@@ -27,6 +27,7 @@ _STANDARD = "1.2.840.10008.1.2"
 """What UIDs of the standard's syntaxes begin with: all but one are little endian. Of a maker's own
 syntax the length of the uncompressed picture does not tell the order of its bytes."""
 _UNDEFINED = 0xFFFFFFFF
+_END_MARK = struct.pack("<HH", *_SEQUENCE_END)
 _LOOKED_AT = 4096
 """Bytes after the pixels that are looked at: a sector."""
 _LONG_FORM = (b"OB", b"OW", b"OF", b"OD", b"UN", b"OL", b"OV", b"SQ", b"UT", b"UC", b"UR")
@@ -176,7 +177,8 @@ def read_native_frame(
 def _check_end(pixel_data: PixelData) -> None:
     """Refuse pixels that are followed by neither an element, nor padding, nor the file's end."""
     rest = bytes(take(pixel_data.stream, _LOOKED_AT))
-    if not rest.strip(b"\0"):
+    # A film's last byte may be zero, so one that something has moved out may be too.
+    if not rest.strip(b"\0") and (len(rest) >= 8 or len(rest) % 2 == 0):
         return
     order = "<" if pixel_data.syntax.is_little_endian else ">"
     if len(rest) < 8 or struct.unpack(f"{order}HH", rest[:4]) <= _PIXEL_DATA:
@@ -221,6 +223,8 @@ def _read_fragments(pixel_data: PixelData) -> list[bytes | memoryview]:
         fragments.append(data)
         if not is_open and stream.tell() >= end:
             break
+    if is_open and len(head) < 8 and (head or _END_MARK in bytes(b"".join(fragments[-1:])[-8:])):
+        raise _truncated()  # a part ends in, or behind, the mark that should follow it
     is_picture = bool(fragments) and _recognise(fragments[0], 0) is not None
     # Nothing after the offset table, and no end: the file stops here.
     if len(fragments) < 2 and len(head) < 8 and not is_picture:

@@ -221,3 +221,23 @@ def _refuse(path: Path) -> ReasonCode:
     assert codes[0] is codes[1]
     assert codes[0] in (ReasonCode.TRUNCATED, ReasonCode.DAMAGED)
     return codes[0]
+
+
+@pytest.mark.parametrize("lost", range(1, 9))
+def test_a_frame_that_eats_its_end_mark_has_lost_something(lost: int, tmp_path: Path) -> None:
+    path = write_dicom(tmp_path, EIGHT, syntax=made.JPEG_BASELINE, frame=EIGHT_BIT["baseline"])
+    content = path.read_bytes()
+    at = content.rindex(b"\xff\xda") + 500
+    path.write_bytes(content[:at] + content[at + lost :])
+    assert _refuse(path) is ReasonCode.TRUNCATED
+    path.write_bytes(content[:-8])  # no end mark, nothing eaten
+    assert read_radiograph(path).full_shape == EIGHT.shape
+
+
+@pytest.mark.parametrize("predictor", range(1, 8))
+def test_a_lossless_jpeg_with_one_byte_left(predictor: int) -> None:
+    data = _lossless(predictor)
+    for left in (b"\x5a", b"\x35\xa7", b"\x12\x34\x56\x78"):
+        with pytest.raises(UnreadableImage):
+            decode_jpeg(read_jpeg(data[:-2] + left + data[-2:]))
+    np.testing.assert_array_equal(decode_jpeg(read_jpeg(data[:-2] + b"\0" + data[-2:])), TWELVE)

@@ -122,11 +122,11 @@ def test_what_follows_the_pixels_is_an_element_or_padding(tmp_path: Path) -> Non
     content = made.make_dicom(noise)
     path = tmp_path / "film.dcm"
     trailing = struct.pack("<HH2s2xI", 0xFFFC, 0xFFFC, b"OB", 40) + bytes(40)
-    for padding in (b"", bytes(1), bytes(512), trailing):
+    for padding in (b"", bytes(2), bytes(512), trailing):
         path.write_bytes(content + padding)
         assert read_radiograph(path).full_shape == (200, 180)
     # One byte more in the middle moves one out at the end, and swaps the halves of all after it.
-    for rest in (b"\x01\x02\x03\x04" * 100, b"\x07"):
+    for rest in (b"\x01\x02\x03\x04" * 100, b"\x07", b"\0"):
         path.write_bytes(content + rest)
         assert refused(path, None) is ReasonCode.DAMAGED
 
