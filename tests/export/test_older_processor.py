@@ -41,7 +41,7 @@ def make_graph(folder: Path) -> Path:
         if isinstance(layer, nn.Conv2d):
             nn.init.uniform_(layer.weight, 0.5, 1.0)
             nn.init.constant_(layer.bias, 0.5)  # type: ignore[arg-type]
-    nn.init.constant_(features[0].bias, 4.0)
+    nn.init.constant_(features[0].bias, 4.0)  # type: ignore[arg-type]
     network = CamNetwork(features, WIDTH)
     fp32, prepared = folder / "fp32.onnx", folder / "prepared.onnx"
     export_onnx(network, fp32, size=SIDE)
