@@ -11,7 +11,7 @@ import pytest
 from cxr_export.class_shift import shift_classes
 from cxr_export.errors import ParityError
 from cxr_export.quantize import run_logits
-from cxr_train.figures.calibration import class_logits, fit_temperature, log_loss
+from cxr_train.figures.temperature import class_logits, fit_temperature, log_loss
 from tests.export.small_run import SIDE
 
 
