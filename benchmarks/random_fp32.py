@@ -1,4 +1,4 @@
-"""Export a randomly initialised EfficientNet-Lite0 as fp32 ONNX, for timing only; needs the train extra.
+"""Export a randomly initialised EfficientNet-Lite0 as fp32 ONNX, to time; needs the train extra.
 
     python -m benchmarks.random_fp32 FILE
 
