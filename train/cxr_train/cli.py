@@ -173,7 +173,11 @@ def compare(
     budget: Annotated[str, typer.Option(help="What every cell may spend, SIZExEPOCHS.")] = "128x10",
     seeds: Annotated[int, typer.Option(help="Trainings of each of the study's cells.")] = 3,
     arch: Annotated[
-        list[str] | None, typer.Option(help="Further architecture; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Further architecture; repeatable. efficientnet_lite0 (1, 2) is done from scratch "
+            "and from ImageNet weights."
+        ),
     ] = None,
     final: Annotated[
         bool, typer.Option("--final", help="Look at test and published too, once, into the ledger.")

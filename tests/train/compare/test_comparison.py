@@ -157,6 +157,14 @@ def test_the_plan_is_the_studys_four_cells_and_more() -> None:
         ("resnet18, strong", 1),
         ("mobilenet_v2, standard", 1),
     ]
+    lite = plan_cells(["efficientnet_lite0"], seeds=1)[-2:]
+    assert [cell.name for cell in lite] == [
+        "efficientnet_lite0, standard",
+        "efficientnet_lite0 from ImageNet, standard",
+    ]
+    assert [cell.pretrained for cell in lite] == [False, True]
+    assert len({cell.folder(Path("out"), 0) for cell in lite}) == 2
+    assert len({cell.model(Path("out")) for cell in lite}) == 2
     assert parse_budget("96x8") == Budget(size=96, epochs=8)
     for wrong in ("96", "x8", "96x0x1", "big"):
         with pytest.raises(ConfigError, match="SIZExEPOCHS"):

@@ -16,6 +16,7 @@ from typing import Any
 from cxr_train.config import Augment
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit.checkpoint import LAST_FILE, RUN_FILE
+from cxr_train.fit.efficientnet_lite import LITE_ARCHS
 from cxr_train.result_files import write_json, write_text
 
 STUDY_ARCHS = ("cnn5", "resnet18")
@@ -43,19 +44,26 @@ class Cell:
     arch: str
     augment: Augment
     seeds: tuple[int, ...]
+    pretrained: bool = False
+    """Whether it begins with ImageNet weights."""
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"{self.arch}, {self.augment}"
+        return f"{self.arch}{' from ImageNet' if self.pretrained else ''}, {self.augment}"
+
+    @property
+    def stem(self) -> str:
+        """What its files are called."""
+        return f"{self.arch}{'-imagenet' if self.pretrained else ''}-{self.augment}"
 
     def folder(self, out: Path, seed: int) -> Path:
         """Return the run folder of one seed."""
-        return out / "runs" / f"{self.arch}-{self.augment}-{seed}"
+        return out / "runs" / f"{self.stem}-{seed}"
 
     def model(self, out: Path) -> Path:
         """Return where the INT8 model of the first seed lies."""
-        return out / "models" / f"{self.arch}-{self.augment}.onnx"
+        return out / "models" / f"{self.stem}.onnx"
 
 
 def parse_budget(text: str) -> Budget:
@@ -68,7 +76,10 @@ def parse_budget(text: str) -> Budget:
 
 def plan_cells(archs: Sequence[str], seeds: int) -> tuple[Cell, ...]:
     """Return the study's four cells from `seeds` seeds each, and from one seed: `strong` for both,
-    and every further architecture under `standard`."""
+    and every further architecture under `standard`.
+
+    An EfficientNet-Lite has two cells: from scratch, and from the ImageNet weights of its package.
+    """
     if seeds < 1:
         raise ConfigError("--seeds must be at least 1.")
     study = [
@@ -81,6 +92,11 @@ def plan_cells(archs: Sequence[str], seeds: int) -> tuple[Cell, ...]:
         Cell(arch=arch, augment=Augment.STANDARD, seeds=(0,))
         for arch in archs
         if arch not in STUDY_ARCHS
+    ]
+    more += [
+        Cell(arch=arch, augment=Augment.STANDARD, seeds=(0,), pretrained=True)
+        for arch in archs
+        if arch in LITE_ARCHS
     ]
     return tuple(study + more)
 
@@ -118,7 +134,7 @@ def train_cells(
             return f"{cell.name}, seed {seed}: already trained"
         words: list[object] = ["fit", data, "--out", folder, "--arch", cell.arch]
         words += ["--augment", cell.augment, "--size", budget.size, "--epochs", budget.epochs]
-        words += ["--seed", seed]
+        words += ["--seed", seed, *(["--pretrained"] if cell.pretrained else [])]
         _train(words, folder, jobs=jobs, cache=cache)
         return f"{cell.name}, seed {seed}: trained"
 
@@ -154,7 +170,7 @@ def export_cell(cell: Cell, data: Path, out: Path, *, cache: Path | None) -> Pat
         return None
     model.parent.mkdir(parents=True, exist_ok=True)
     words: list[object] = [cell.folder(out, cell.seeds[0]), "--out", model, "--calibration", data]
-    words += ["--name", f"{cell.arch}-{cell.augment}"]
+    words += ["--name", cell.stem]
     words += ["--cache", cache] if cache else []
     done = _run("cxr_export.cli", words, threads=0)
     if done.returncode not in (0, REJECTED):

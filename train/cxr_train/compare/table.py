@@ -16,7 +16,7 @@ from edge_infer.model.model_card import CLASSES, Interval, Metric
 
 CSV_FILE, JSON_FILE = "compare.csv", "compare.json"
 FACTS = (
-    *("rank", "arch", "augment", "seeds", "split", "precision", "parameters", "macs"),
+    *("rank", "arch", "augment", "pretrained", "seeds", "split", "precision", "parameters", "macs"),
     *("megabytes", "ms_per_film"),
 )
 _TB = "tuberculosis"
@@ -120,6 +120,7 @@ def _facts(result: CellResult, precision: str) -> dict[str, object]:
     facts: dict[str, object] = {
         "arch": result.cell.arch,
         "augment": str(result.cell.augment),
+        "pretrained": int(result.cell.pretrained),
         "seeds": len(result.cell.seeds) if precision == "fp32" else 1,
         "parameters": result.parameters,
         "macs": result.macs,
