@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks import release_check
 from benchmarks.release_check import Figure, measure_folds, table
+from cxr_train.errors import DataError
+from cxr_train.evaluate.model_card_page import write_model_card
 from edge_infer.errors import ModelError
 from edge_infer.model.classifier import Classifier
 from tests.train.tiny_films import write_film
@@ -59,6 +61,14 @@ def test_a_candidate_stands_beside_the_previous_release(
     assert all(line.count("|") == 6 for line in text.splitlines())
     folds = json.loads((out / "left-out.json").read_text(encoding="utf-8"))["folds"]
     assert folds[0]["sources"] == ["Utopia"] and folds[0]["films"] == 48
+    (evaluation,) = out.glob("evaluation-*/evaluation.json")
+    write_model_card(model, evaluation, tmp_path / "card.md", [out / "left-out.json"])
+    page = (tmp_path / "card.md").read_text(encoding="utf-8")
+    inside = page.partition("## Inside one hospital")[2].partition("\n## ")[0]
+    assert "| Utopia | left out of a training like this | 1.000 (0.758 to 1.000) |" in inside
+    assert page.index("## Inside one hospital") < page.index("## Training data")
+    with pytest.raises(DataError, match="holds no left-out folds"):
+        write_model_card(model, evaluation, tmp_path / "card.md", [evaluation])
 
     run(monkeypatch, *words, "--only", "splits", "--final")
     run(monkeypatch, *words, "--only", "splits", "--final")
