@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from benchmarks.made_films import SYNTAXES, enlarge, write_dicom
 
@@ -85,7 +86,11 @@ def main() -> None:
         day = Path(folder) / "day"
         day.mkdir()
         for number, name in enumerate(names):
-            write_dicom(day / f"{name}.dcm", enlarge(phantom, (2500, 2048), number), name)
+            write_dicom(
+                day / f"{name}.dcm",
+                enlarge(np.asarray(phantom, np.uint8), (2500, 2048), number),
+                name,
+            )
         masters = sorted(day.iterdir())
         for number in range(len(masters), options.films):
             source = masters[number % len(masters)]

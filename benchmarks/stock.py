@@ -40,7 +40,7 @@ def read_film(path: Path) -> NDArray[Any]:
             raise ValueError("OpenCV cannot read it")
         return np.asarray(picture)
     import pydicom
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
     film = pydicom.dcmread(path)
     pixels = apply_voi_lut(apply_modality_lut(film.pixel_array, film), film, index=0)
@@ -56,7 +56,7 @@ def to_input(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     low, high = np.percentile(small, (0.5, 99.5))
     stretched = (small - low) / max(float(high - low), 1e-6) * 255
-    return np.clip(stretched, 0, 255).astype(np.uint8)[None, None]
+    return np.asarray(stretched.clip(0, 255), np.uint8)[None, None]
 
 
 def open_onnxruntime(model: Path) -> Network:

@@ -14,6 +14,7 @@ the list of yesterday is finished as its last films arrive. With `--out` there i
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -27,15 +28,19 @@ from edge_infer.films.look import Look
 from edge_infer.flow.arrivals import Arrivals, State
 from edge_infer.flow.day_rows import arriving
 from edge_infer.flow.keep_day import DaySettings, KeptDay, WrittenDay
-from edge_infer.flow.watched_day import REST, WatchedDay
 from edge_infer.pc.long_paths import reachable
+from edge_infer.pc.whole_files import require_free
 from edge_infer.store.day_folders import name_day, read_earlier_days
 from edge_infer.store.outcome import ScoredFilm
 from edge_infer.workers.pool import Crew
+from edge_infer.worklist.lists import CSV_NAME
 
 POLL_S = 0.5
 """Between two looks through the inputs, or REST times what one took."""
 SAY_EVERY_S = 1.0
+WRITE_EVERY_S = 2.0
+"""Between two writings of a day's lists, or REST times what one took."""
+REST = 4
 
 
 class Clock:
@@ -49,6 +54,65 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class WatchedDay:
+    """A day that films of now belong to, and whether its lists lag behind what is known: another
+    program may hold them open."""
+
+    def __init__(self, kept: KeptDay, *, monotonic: Callable[[], float]) -> None:
+        self.kept = kept
+        self.places: set[bytes] = set()
+        """The files it has rows of."""
+        self.is_stale = True
+        self.written: WrittenDay | None = None
+        self._monotonic = monotonic
+        self._next_write = -math.inf
+        self._refused = ""
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether its lists, under their own names, say all that is known."""
+        return not self.is_stale and not self._has_second_csv
+
+    @property
+    def trouble(self) -> str:
+        """What another program's open file keeps from being as it should be, or nothing."""
+        if self._refused or self.written is None or not self._has_second_csv:
+            return self._refused
+        return f"{CSV_NAME} is open in another program, the list is in {self.written.csv.name}"
+
+    def follow(self, found: FoundFilms | None) -> None:
+        """Write the lists where they are stale; while another program has one open, try later."""
+        if self._monotonic() < self._next_write:
+            return
+        if self._has_second_csv:
+            # Once the spreadsheet lets go of the CSV, what it showed is old.
+            with contextlib.suppress(OSError):
+                require_free(self.kept.folder / CSV_NAME)
+                self.is_stale = True
+        if self.is_stale:
+            with contextlib.suppress(FileInUse):
+                self.write(found)
+
+    def write(self, found: FoundFilms | None) -> None:
+        """Write the lists now, if there is a row; raises ReportError and FileInUse."""
+        started = self._monotonic()
+        self.is_stale, self._refused = True, ""
+        try:
+            if self.places:
+                self.written = self.kept.write(found, with_waiting=True)
+            self.is_stale = False
+        except FileInUse as error:
+            self._refused = str(error)
+            raise
+        finally:
+            ended = self._monotonic()
+            self._next_write = ended + max(WRITE_EVERY_S, REST * (ended - started))
+
+    @property
+    def _has_second_csv(self) -> bool:
+        return self.written is not None and self.written.csv.name != CSV_NAME
 
 
 class Watch:
