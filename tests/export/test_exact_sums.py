@@ -115,5 +115,5 @@ def test_a_network_without_sums_is_left_as_it_is(model: Path, tmp_path: Path) ->
 
 def test_the_bundled_model_has_exact_sums() -> None:
     quotients = find_quotients(bundled_model())
-    assert quotients.shape == (8, 2)
+    assert quotients.shape == (9, 2)
     assert not np.any(quotients * PARTS % 1)
