@@ -37,7 +37,7 @@ STAGES = {
         "films.dicom.reader:describe_study",
         "films.dicom.pixel_data:open_pixel_data",
         "films.dicom.pixel_data:read_native_frame",
-        "films.dicom.pixel_data:read_encapsulated_frame",
+        "films.dicom.pixel_data:read_frame",
         "films.raster.headers:read_raster_header",
     ),
     "decode": (

@@ -58,7 +58,7 @@ def test_two_trainings_become_a_run_that_loads(tmp_path: Path) -> None:
     assert bias.abs().max() > 1e-3 and abs(float(bias.sum())) < 1e-3
     with pytest.raises(ConfigError, match="only equal networks"):
         average_runs([first, train("larger", side=48)], tmp_path / "other")
-    with pytest.raises(ConfigError, match="at least two"):
+    with pytest.raises(ConfigError, match="needs two run folders"):
         average_runs([first], tmp_path / "other")
     facts = json.loads((second / "run.json").read_text(encoding="utf-8"))
     (second / "run.json").write_text(json.dumps({**facts, "fingerprint": "x"}), encoding="utf-8")
