@@ -56,7 +56,7 @@ def to_finding(logits: NDArray[np.float32], card: ModelCard) -> Finding:
     """
     films = np.asarray(logits)[None]
     units = printed_units(films, card.temperature)[0]
-    tb, abnormal = (int(tenths[0]) for tenths in printed_scores(films, card.score_rule))
+    tb, abnormal = (int(tenths[0]) for tenths in _scores(units[None], films, card.score_rule))
     best = max(_URGENCY, key=lambda name: units[CLASSES.index(name)])
     return Finding(
         units=tuple(int(unit) for unit in units),
@@ -74,7 +74,13 @@ def printed_scores(
     `logits` [N, K]. The one place where they are made: what is chosen or measured on scores, is
     on these.
     """
-    units = printed_units(logits, rule.temperature)
+    return _scores(printed_units(logits, rule.temperature), logits, rule)
+
+
+def _scores(
+    units: NDArray[np.int64], logits: NDArray[np.float32], rule: ScoreRule
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return both scores [N] of films whose printed probabilities are `units` [N, 4]."""
     abnormal = _tenths(UNITS - units[:, _NORMAL])
     if rule.referral is None or rule.referral.is_probability:
         return _tenths(units[:, _TB]), abnormal

@@ -6,7 +6,7 @@ passes it by chance. The test says whether chance explains it: a chi-square stat
 is the share of random splits of both sets of films together (permutations, seeded) that differ as
 much. Both use the same merged bins.
 
-Measured with the bundled model's card (2,000 days drawn from the validation mix, 200 of each class
+Measured with the card of 0.3.1 (2,000 days drawn from the validation mix, 200 of each class
 alone; films a day: share of days called shifted):
 mix 50: 0.15 %, 100: 0.1 %, 150 to 300: none; all TB 50: 100 %; all COVID-19 100: 88 %, 150: 98 %;
 all pneumonia 100: 54 %, 150: 99 %; all normal 100: 26 %, 150: 71 %, 200: 95 %, 300: 100 %.
