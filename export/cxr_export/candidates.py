@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from cxr_export.quantize import (
     run_logits,
 )
 from cxr_train.data.dataset import LoadedImages
+from cxr_train.terminal import say
 from edge_infer.model.model_card import Referral
 
 MOST_EXEMPT = 3
@@ -78,7 +78,7 @@ def best_candidate(
     for candidate in _candidates(
         prepared, work, calibration, val, fp32_logits, referral, ranges, least_agreement
     ):
-        _say(
+        say(
             f"{candidate.method.value}, {len(candidate.exempt)} exempt: same class "
             f"{candidate.parity.class_agreement:.4f}, largest logit difference "
             f"{candidate.parity.largest_logit_difference:.3f}, macro-F1 "
@@ -149,11 +149,7 @@ def _candidates(
         if best is None or candidate.parity.class_agreement > best.parity.class_agreement:
             best = candidate
     assert best is not None
-    _say("no method passes alone: exempting the worst layers")
+    say("no method passes alone: exempting the worst layers")
     worst = rank_by_sensitivity(prepared, work, pixels, best.method, ranges)
     for count in range(1, MOST_EXEMPT + 1):
         yield make(best.method, tuple(worst[:count]))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from cxr_train.data.dataset import LoadedImages
-from cxr_train.data.guides import make_guides
-from cxr_train.data.lungs import find_lungs
 from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
+from cxr_train.fit.guides import make_guides
+from cxr_train.fit.lungs import find_lungs
 
 CPU = torch.device("cpu")
 

@@ -69,16 +69,17 @@ def choose_tb_point(
     scored = scored.only(adult)
     labels = np.array([film.label for film in films], dtype=np.int64)
     tenths, by_class = scored.tb_tenths, scored.predictions == _TB
+    sources = np.array([film.source for film in films], dtype=np.str_)
+    pairs = dict(_hospitals(sources, labels))
     own = {
         source: highest_threshold(tenths[chosen & (labels == _TB)], target_sensitivity)
-        for source, chosen in _hospitals(films, labels)
+        for source, chosen in pairs.items()
     }
     heard = {
         source: own[source]
-        for source, chosen in _hospitals(films, labels)
+        for source, chosen in pairs.items()
         if _is_told_apart(tenths[chosen & (labels == _NORMAL)], own[source])
     }
-    sources = np.array([film.source for film in films], dtype=np.str_)
     require_enough(labels == _TB, population=population)
     alike = _threshold_of_sources(tenths[labels == _TB], sources[labels == _TB], target_sensitivity)
     groups = np.array([film.group for film in films], dtype=np.str_)
@@ -94,16 +95,15 @@ def choose_tb_point(
     called = is_referred(tenths, by_class, point.tenths)
     hospitals = tuple(
         _measure(source, own[source], called[chosen], labels[chosen] == _TB, groups[chosen])
-        for source, chosen in _hospitals(films, labels)
+        for source, chosen in pairs.items()
     )
     return replace(point, hospitals=hospitals)
 
 
 def _hospitals(
-    films: Sequence[Example], labels: NDArray[np.int64]
+    sources: NDArray[np.str_], labels: NDArray[np.int64]
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield each source that is one hospital, as far as known, and which films of it are a pair."""
-    sources = np.array([film.source for film in films], dtype=np.str_)
     for source in sorted(set(sources) - {""}):
         facts = SOURCES.get(str(source))
         tb, normal = ((sources == source) & (labels == index) for index in (_TB, _NORMAL))

@@ -80,9 +80,9 @@ def vary_with_guides(
     geometry = STANDARD if augment is Augment.STANDARD else STRONG
     theta = _draw_map(geometry, draws)
     # Bring the source near the target's resolution first: bilinear sampling alone would alias.
-    pixels = _sample(shrink(pixels, min(pixels.shape[-1], round(size * 8 / 7))), theta, size)
+    pixels = sample_maps(shrink(pixels, min(pixels.shape[-1], round(size * 8 / 7))), theta, size)
     if guides.shape[1]:
-        guides = _sample(guides, theta, guides.shape[-1])
+        guides = sample_maps(guides, theta, guides.shape[-1])
     if augment is Augment.HOSPITAL:
         pixels = _change_hospital(pixels, guides, draws)
     if augment in (Augment.STRONG, Augment.HOSPITAL):
@@ -155,6 +155,17 @@ def _draw_map(geometry: Geometry, draws: _Draws) -> Tensor:
     stretch = torch.exp(draws.uniform(-1, 1) * geometry.aspect / 2)
     flip = torch.where(draws.happens(geometry.flip), -1.0, 1.0)
     shift = draws.uniform(-geometry.shift, geometry.shift, 2)
+    return affine_maps(angle, zoom, stretch, flip, shift)
+
+
+def affine_maps(
+    angle: Tensor, zoom: Tensor, stretch: Tensor, flip: Tensor, shift: Tensor
+) -> Tensor:
+    """Return maps [n, 2, 3] from new places to old ones, of [n] each and `shift` [n, 2].
+
+    Radians; a zoom below 1 crops; `stretch` is of the width against the height; a flip of -1
+    mirrors.
+    """
     across, down = zoom * stretch, zoom / stretch
     rows = [
         torch.stack([across * flip * angle.cos(), -down * angle.sin(), shift[:, 0]], dim=1),
@@ -163,7 +174,7 @@ def _draw_map(geometry: Geometry, draws: _Draws) -> Tensor:
     return torch.stack(rows, dim=1)
 
 
-def _sample(maps: Tensor, theta: Tensor, size: int) -> Tensor:
+def sample_maps(maps: Tensor, theta: Tensor, size: int) -> Tensor:
     """Return float [n, k, size, size] of `maps` [n, k, h, w] at the places `theta` gives."""
     grid = F.affine_grid(theta, [len(maps), 1, size, size], align_corners=False)
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -66,9 +66,8 @@ def compress(pixels: Tensor, quality: Tensor) -> Tensor:
     rest = blocks * _JPEG_BLOCK - side
     padded = F.pad(pixels, (0, rest, 0, rest), mode="replicate")
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50).reshape(-1, 1, 1, 1, 1)
-    table = torch.tensor(_LUMINANCE, dtype=pixels.dtype, device=pixels.device)
+    table, cosine = _tables(pixels.device)
     steps = (table * scale).clamp(min=1)
-    cosine = _cosines().to(pixels)
     tiles = padded.reshape(count, blocks, _JPEG_BLOCK, blocks, _JPEG_BLOCK).transpose(2, 3) - 128
     waves = cosine @ tiles @ cosine.T
     tiles = cosine.T @ ((waves / steps).round() * steps) @ cosine + 128
@@ -76,12 +75,12 @@ def compress(pixels: Tensor, quality: Tensor) -> Tensor:
 
 
 @cache
-def _cosines() -> Tensor:
-    """The orthonormal DCT-II of eight values."""
+def _tables(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Quantization and the orthonormal DCT-II of eight values; copied to a device once."""
     k = torch.arange(_JPEG_BLOCK, dtype=torch.float64)
     waves = torch.cos(math.pi * k[:, None] * (2 * k[None] + 1) / (2 * _JPEG_BLOCK)) / 2
     waves[0] /= math.sqrt(2)
-    return waves.float()
+    return torch.tensor(_LUMINANCE, dtype=torch.float32, device=device), waves.float().to(device)
 
 
 def swap_surroundings(pixels: Tensor, others: Tensor, lungs: Tensor, amount: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from cxr_train.data.dataset import LoadedImages
-from cxr_train.data.lungs import MASK_SIDE, find_lungs
 from cxr_train.errors import DataError
+from cxr_train.fit.lungs import MASK_SIDE, find_lungs
 
 
 def make_guides(

@@ -45,8 +45,6 @@ from edge_infer.model.model_card import CLASSES
 
 EVAL_BATCH = 64
 HISTORY_FILE = "history.json"
-MOST_SOURCES = 64
-"""More than any data so far has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +97,9 @@ def train(
 
     `start` gives the first weights, of the same architecture, instead of random ones. `own` is the
     part of the training films that is not extra; default: all. `guides` [N, 2, h, w] are maps of
-    the training films: lungs and lesion boxes. Of several processes, all train
-    and validate together and the first one writes and reports.
+    the training films: lungs and lesion boxes; `teachers` are networks that this one follows by
+    `distill_weight`. Of several processes, all train and validate together and the first one writes
+    and reports.
     """
     state = start_state(config, processes.device(), start, processes)
     if resume and processes.share((out / LAST_FILE).is_file()):
@@ -138,8 +137,10 @@ class _Facts:
     """Their pixels, where the device has room for them."""
     labels: Tensor
     sources: Tensor
+    source_count: int
     hospitals: Tensor
-    guides: Tensor | None
+    guides: Tensor
+    """[N, k, h, w], 0..255; k is 0 without guides."""
 
     @classmethod
     def of(cls, course: Course) -> _Facts:
@@ -147,6 +148,8 @@ class _Facts:
         films = course.train_set
         names = sorted({example.source for example in films.examples})
         hospitals = course.config.hospitals
+        nothing = np.zeros((len(films.examples), 0, 1, 1), np.uint8)
+        guides = nothing if course.guides is None else course.guides
         places = [
             hospitals.index(one.source) if one.source in hospitals else -1 for one in films.examples
         ]
@@ -154,26 +157,25 @@ class _Facts:
             held=hold_films(films, device),
             labels=torch.from_numpy(films.labels).to(device),
             sources=torch.tensor([names.index(one.source) for one in films.examples]).to(device),
+            source_count=len(names),
             hospitals=torch.tensor(places).to(device),
-            guides=None if course.guides is None else torch.from_numpy(course.guides).to(device),
+            guides=torch.from_numpy(guides).to(device),
         )
 
-    def truth(self, films: Tensor, guides: Tensor | None) -> Truth:
+    def truth(self, films: Tensor, guides: Tensor) -> Truth:
         """Return what is known of the films with these numbers, whose guides have been moved."""
         return Truth(
             labels=self.labels[films],
             hospitals=self.hospitals[films],
             sources=self.sources[films],
-            guides=guides,
+            source_count=self.source_count,
+            guides=guides if guides.shape[1] else None,
         )
 
 
-def run_epoch(
-    state: TrainState, course: Course, facts: _Facts | None = None
-) -> tuple[EpochRecord, CamNetwork]:
+def run_epoch(state: TrainState, course: Course, facts: _Facts) -> tuple[EpochRecord, CamNetwork]:
     """Train one epoch and measure the network that is released after it."""
     config, processes, device = course.config, course.processes, course.processes.device()
-    facts = facts or _Facts.of(course)
     started = time.perf_counter()
     preparing = 0.0
     stage = config.stage_of(state.epoch)
@@ -192,15 +194,11 @@ def run_epoch(
     for numbers, films in read_batches(
         course.train_set, batches, part=processes.part, device=device, held=facts.held
     ):
-        maps = (
-            torch.zeros(len(films), 0, 1, 1, device=device)
-            if facts.guides is None
-            else facts.guides[numbers].float() / 255
-        )
+        maps = facts.guides[numbers].float() / 255
         pixels, maps = vary_with_guides(
             films, maps, augment, size=size, generator=generator, processes=processes
         )
-        truth = facts.truth(numbers, maps if facts.guides is not None else None)
+        truth = facts.truth(numbers, maps)
         preparing += time.perf_counter() - began
         rate = learning_rate(config, state.step, steps_per_epoch=len(batches))
         losses.append(
@@ -276,7 +274,7 @@ def label_loss(config: TrainConfig, logits: Tensor, truth: Truth) -> Tensor:
     terms = (
         (config.referral_weight, rank_within_hospitals, hospitals),
         (config.separate_weight, separate_within_hospitals, hospitals),
-        (config.align_weight, align_normals, MOST_SOURCES),
+        (config.align_weight, align_normals, truth.source_count),
     )
     for weight, term, places in terms:
         if weight:
@@ -303,12 +301,11 @@ def _seat(teachers: Sequence[CamNetwork], processes: Processes) -> tuple[CamNetw
 
 
 def predict(
-    network: nn.Module, pixels: NDArray[np.uint8], *, size: int, device: torch.device
+    network: CamNetwork, pixels: NDArray[np.uint8], *, size: int, device: torch.device
 ) -> NDArray[np.float32]:
     """Compute fp32 logits [N, K] of uint8 films [N, 1, H, W] at `size`, without variation."""
     network.eval()
-    outputs = getattr(network, "bias", torch.zeros(len(CLASSES))).numel()
-    logits = [np.empty((0, outputs), np.float32)]
+    logits = [np.empty((0, len(network.bias)), np.float32)]
     with torch.inference_mode():
         for start in range(0, len(pixels), EVAL_BATCH):
             batch = torch.from_numpy(np.array(pixels[start : start + EVAL_BATCH])).to(device)

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cxr_train.fit.augment import affine_maps, sample_maps
+
 INPUT_SIDE, MASK_SIDE = 128, 64
 STEPS, BATCH = 1500, 64
 FEWEST_MASKS = 20
@@ -133,20 +135,8 @@ def _vary(films: Tensor, lungs: Tensor, generator: torch.Generator) -> tuple[Ten
     angle, zoom, stretch = draw(-0.3, 0.3), draw(0.75, 1.25), torch.exp(draw(-0.15, 0.15))
     flip = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
     shift = draw(-0.12, 0.12, 2)
-    across, down = zoom * stretch, zoom / stretch
-    rows = [
-        torch.stack([across * flip * angle.cos(), -down * angle.sin(), shift[:, 0]], dim=1),
-        torch.stack([across * flip * angle.sin(), down * angle.cos(), shift[:, 1]], dim=1),
-    ]
-    theta = torch.stack(rows, dim=1)
-    moved = [
-        F.grid_sample(
-            maps,
-            F.affine_grid(theta, [len(maps), 1, *maps.shape[-2:]], align_corners=False),
-            align_corners=False,
-        )
-        for maps in (films, lungs)
-    ]
+    theta = affine_maps(angle, zoom, stretch, flip, shift)
+    moved = [sample_maps(maps, theta, maps.shape[-1]) for maps in (films, lungs)]
     pixels = 255 * (moved[0] / 255).clamp(0, 1) ** torch.exp(draw(-0.5, 0.5, 1, 1, 1))
     pixels = (pixels - 128) * draw(0.7, 1.3, 1, 1, 1) + 128 + draw(-30, 30, 1, 1, 1)
     grain = torch.randn(pixels.shape, generator=generator, device=films.device)

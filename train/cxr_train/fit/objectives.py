@@ -27,7 +27,8 @@ class Truth:
     hospitals: Tensor
     """int64 [N]: the hospital of a film among those with normal and diseased films; -1: another."""
     sources: Tensor
-    """int64 [N]."""
+    """int64 [N], below `source_count`."""
+    source_count: int = 1
     guides: Tensor | None = None
     """float [N, 2, h, w], 0..1, as the varied film lies: its lungs, and the boxes round lesions."""
 

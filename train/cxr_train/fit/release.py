@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -82,9 +82,7 @@ class WeightAverage:
     def update(self, network: nn.Module) -> None:
         """Take in the weights after one more step."""
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
-        pairs = list(
-            zip(self.module.state_dict().values(), network.state_dict().values(), strict=True)
-        )
+        pairs = list(zip(_tensors(self.module), _tensors(network), strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
         with torch.no_grad():
             torch._foreach_lerp_([own for own, _ in floats], [new for _, new in floats], 1 - keep)
@@ -107,3 +105,9 @@ class WeightAverage:
             if name != "n_averaged"
         }
         self.module.load_state_dict(weights)
+
+
+def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    """Yield weights and statistics; a state_dict would be built anew at each step."""
+    yield from network.parameters()
+    yield from network.buffers()

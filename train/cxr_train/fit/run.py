@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from cxr_train.config import Balance, TrainConfig
 from cxr_train.data.dataset import LoadedImages, load_films
-from cxr_train.data.guides import make_guides
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.figures.metrics import accuracy, class_scores, confusion_matrix, macro_f1
@@ -30,6 +29,7 @@ from cxr_train.fit.checkpoint import (
     save_atomically,
 )
 from cxr_train.fit.distributed import Processes, join_processes
+from cxr_train.fit.guides import make_guides
 from cxr_train.fit.loop import HISTORY_FILE, EpochRecord, predict, train
 from cxr_train.fit.network import CamNetwork
 from cxr_train.fit.start import load_start
@@ -62,7 +62,7 @@ def fit_run(
     Films of sources in `without` are left out of both; DataError for a source nobody has.
     `start_from` is a run folder whose best weights this training begins with, or an exported .onnx.
     `teachers` are run folders whose networks this one follows, `lungs` a folder of lung masks and
-    `boxes` a CSV of boxes round lesions (`cxr_train.data.guides`).
+    `boxes` a CSV of boxes round lesions (`cxr_train.fit.guides`).
     """
     request = _Request(
         config=config,
