@@ -17,8 +17,9 @@ from edge_infer.model.proportions import expected_share
 from edge_infer.page.html_about import percent, render_about
 from edge_infer.page.html_rows import render_study
 from edge_infer.page.studies import Study, group_by_study
-from edge_infer.page.words import KEYS, PageWords
 from edge_infer.pc.language import Lang
+from edge_infer.words.catalogue import words_of
+from edge_infer.words.form import KEYS, PageWords
 from edge_infer.worklist.rows import MOST_ARCHIVES, ORDER, Decision, ScreenedDay, count_decisions
 
 
@@ -49,13 +50,7 @@ def render_page(day: ScreenedDay) -> Iterator[str]:
 
 def words_in(lang: Lang) -> PageWords:
     """Return the page's words in a language."""
-    if lang is Lang.KO:
-        from edge_infer.page.words_ko import KOREAN
-
-        return KOREAN
-    from edge_infer.page.words_en import ENGLISH
-
-    return ENGLISH
+    return words_of(lang).page
 
 
 def _masthead(day: ScreenedDay, studies: Sequence[Study], words: PageWords) -> str:

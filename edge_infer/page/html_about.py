@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from edge_infer.model.model_card import Interval, OperatingPoint, Referral, UncertainBand
-from edge_infer.page.words import AboutWords, PageWords
+from edge_infer.words.form import AboutWords, PageWords
 from edge_infer.worklist.rows import Decision, ScreenedDay
 
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from edge_infer.model.model_card import REFERRAL
 from edge_infer.page.pictures import PICTURES_FOLDER, picture_name
 from edge_infer.page.studies import Study
-from edge_infer.page.words import KEYS, PageWords
+from edge_infer.words.form import KEYS, PageWords
 from edge_infer.worklist.rows import Decision, ScreenedDay, WorklistRow
 
 _COLUMNS = 6

@@ -15,8 +15,8 @@ from edge_infer.errors import ReasonCode
 from edge_infer.films.study import InputType, StudyInfo
 from edge_infer.model.model_card import REFERRAL as REFERRAL_MAP
 from edge_infer.page.html import render_page, words_in
-from edge_infer.page.words import KEYS
 from edge_infer.pc.language import Lang
+from edge_infer.words.form import KEYS
 from edge_infer.worklist.rows import ORDER, ScreenedDay, WorklistRow
 from tests.edge.made_day import JPEG, WHO, make_band, make_card, make_day, refused, screened
 from tests.edge.model.make_tiny_onnx import REFERRAL

@@ -12,8 +12,8 @@ import pytest
 from edge_infer.errors import ReasonCode
 from edge_infer.model.model_card import CLASSES
 from edge_infer.page.html import words_in
-from edge_infer.page.words import KEYS
 from edge_infer.pc.language import Lang, choose_language
+from edge_infer.words.form import KEYS
 from edge_infer.worklist.rows import ORDER, Decision, Status
 from tests.edge.made_day import make_day
 

@@ -1,11 +1,11 @@
-"""The page in English."""
+"""Everything in English."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from edge_infer.errors import ReasonCode
-from edge_infer.page.words import (
+from edge_infer.words.form import (
     AboutWords,
     ColumnWords,
     GroupWords,
@@ -13,6 +13,7 @@ from edge_infer.page.words import (
     PageWords,
     ReasonWords,
     ToolWords,
+    Words,
 )
 from edge_infer.worklist.rows import Decision, Status
 
@@ -98,7 +99,7 @@ _REASONS: Final = {
     ReasonCode.BLANK: ReasonWords(why="Blank picture", todo="Repeat the film (PA, full breath)."),
 }
 
-ENGLISH: Final = PageWords(
+_PAGE: Final = PageWords(
     eyebrow="Chest X-ray worklist",
     browser_title="X-ray worklist, {date}",
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -242,3 +243,5 @@ ENGLISH: Final = PageWords(
         ),
     ),
 )  # fmt: skip
+
+WORDS: Final = Words(page=_PAGE)

@@ -1,11 +1,11 @@
-"""The page in Korean."""
+"""Everything in Korean."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from edge_infer.errors import ReasonCode
-from edge_infer.page.words import (
+from edge_infer.words.form import (
     AboutWords,
     ColumnWords,
     GroupWords,
@@ -13,6 +13,7 @@ from edge_infer.page.words import (
     PageWords,
     ReasonWords,
     ToolWords,
+    Words,
 )
 from edge_infer.worklist.rows import Decision, Status
 
@@ -107,7 +108,7 @@ _REASONS: Final = {
     ),
 }
 
-KOREAN: Final = PageWords(
+_PAGE: Final = PageWords(
     eyebrow="흉부 X선 작업 목록",
     browser_title="흉부 X선 작업 목록, {date}",
     weekdays=("월요일", "화요일", "수요일", "목요일", "금요일", "토요일", "일요일"),
@@ -250,3 +251,5 @@ KOREAN: Final = PageWords(
         ),
     ),
 )
+
+WORDS: Final = Words(page=_PAGE)

@@ -1,0 +1,1 @@
+"""Everything the toolkit says, one file a language: `en.py`, `ko.py`."""

@@ -1,0 +1,181 @@
+"""What is said, as one type: a language that lacks a sentence does not type-check.
+
+A language is one file beside this one (`en.py`, `ko.py`) whose `WORDS` is a `Words`, and its line
+in `pc/language.py`. Texts are plain (no markup); names in braces are filled in where they are said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from edge_infer.errors import ReasonCode
+from edge_infer.worklist.rows import Decision, Status
+
+KEYS: Final[Mapping[Decision | None, str]] = {
+    Decision.REFER_TB: "refer",
+    Decision.ABNORMAL: "abnormal",
+    Decision.UNCERTAIN: "uncertain",
+    None: "unseen",
+    Decision.CLEAR: "clear",
+}
+"""Each group's style and anchor in the page, the same in every language."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noun:
+    """A counted thing; `{n}` is the number."""
+
+    one: str
+    many: str
+
+    def count(self, number: int) -> str:
+        """Return the number with its noun."""
+        return (self.one if number == 1 else self.many).format(n=f"{number:,}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupWords:
+    """How a group of the worklist is called, what it means and what to do."""
+
+    label: str
+    heading: str
+    meaning: str
+    todo: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasonWords:
+    """Why a file has no score, without its details, and what to do with it."""
+
+    why: str
+    todo: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnWords:
+    """Headings of the films' table."""
+
+    number: str
+    picture: str
+    film: str
+    decision: str
+    score: str
+    likeliest: str
+    why: str
+    """Instead of score and class, in the group of files that have neither."""
+    second_test: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolWords:
+    """Search, filter and sort."""
+
+    name: str
+    search: str
+    show: str
+    show_all: str
+    sort: str
+    by_urgency: str
+    by_score: str
+    by_path: str
+    shown: str
+    """`{shown}` and `{total}` are filled in by the page's script."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AboutWords:
+    """The foot of the page."""
+
+    heading: str
+    made: str
+    hash: str
+    intended_use: str
+    """Beside the card's own, which is English; empty where that is enough."""
+    children: str
+    thresholds: str
+    columns: tuple[str, str, str, str, str]
+    tb_score: str
+    abnormal_score: str
+    taken_at: str
+    with_it: str
+    without_it: str
+    chosen_on: str
+    uncertain: str
+    tb_score_is_share: str
+    """What the TB score is, of a model whose card has no `referral` block; else the next."""
+    tb_score_is_made: str
+    """Followed by what the card says of it."""
+    scores: str
+    other_machines: str
+    heat: str
+    burned_in: str
+    small_print: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageWords:
+    """Everything the page says in one language."""
+
+    eyebrow: str
+    browser_title: str
+    weekdays: tuple[str, str, str, str, str, str, str]
+    months: tuple[str, ...]
+    date: str
+    file: Noun
+    film: Noun
+    other_file: Noun
+    examination: Noun
+    summary: str
+    ignored: str
+    skip: str
+    not_a_diagnosis: str
+    sorting_key: str
+    shifted: str
+    """Heads the drift line, which itself stays English."""
+    incomplete: str
+    left_over: str
+    closed_folders: str
+    films_missing: str
+    archives: str
+    groups: Mapping[Decision | None, GroupWords]
+    classes: Mapping[str, str]
+    statuses: Mapping[Status, str]
+    reasons: Mapping[ReasonCode, ReasonWords]
+    columns: ColumnWords
+    tools: ToolWords
+    one_examination: str
+    abnormal_score: str
+    small_score: str
+    """Before a score where the narrow page has no column heads."""
+    film_picture: str
+    show_heat: str
+    heat_caption: str
+    heat_picture: str
+    heat_scale: str
+    picture_file: str
+    hidden_picture: str
+    test_ordered: str
+    test_done: str
+    expected: str
+    expected_basis: str
+    expected_unknown: str
+    about: AboutWords
+
+    def say_date(self, day: datetime) -> str:
+        """Return the day in words, whatever the PC's locale."""
+        return self.date.format(
+            weekday=self.weekdays[day.weekday()],
+            day=day.day,
+            month=self.months[day.month - 1],
+            year=day.year,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """Everything that is said in one language."""
+
+    page: PageWords
