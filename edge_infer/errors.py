@@ -59,16 +59,26 @@ class CxrError(Exception):
 class ImageError(CxrError):
     """One file could not be screened; the batch goes on.
 
-    `study` holds what was read of the header before the failure, or None.
+    `study` holds what was read of the header before the failure, or None. `thumbnail` is a JPEG of
+    what the file shows, b"" where that could not be read.
     """
 
-    def __init__(self, message: str, code: ReasonCode, study: StudyInfo | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        code: ReasonCode,
+        study: StudyInfo | None = None,
+        thumbnail: bytes = b"",
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.study = study
+        self.thumbnail = thumbnail
 
-    def __reduce__(self) -> tuple[type[ImageError], tuple[str, ReasonCode, StudyInfo | None]]:
-        return type(self), (str(self), self.code, self.study)
+    def __reduce__(
+        self,
+    ) -> tuple[type[ImageError], tuple[str, ReasonCode, StudyInfo | None, bytes]]:
+        return type(self), (str(self), self.code, self.study, self.thumbnail)
 
 
 class UnreadableImage(ImageError):

@@ -83,7 +83,7 @@ def _look_once(
                 outcome = read(file)
             except ImageError as error:
                 # Its traceback would keep the file's bytes alive, in a cycle with this very frame.
-                outcome = type(error)(str(error), error.code, error.study)
+                outcome = type(error)(str(error), error.code, error.study, error.thumbnail)
     # A file in memory is what was hashed, whatever happens to it; a larger one only if unchanged.
     if not file.is_unchanged():
         return None

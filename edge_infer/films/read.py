@@ -15,6 +15,7 @@ def read_radiograph(
     *,
     size: tuple[int, int] | None = None,
     min_age_years: int | None = None,
+    is_judged: bool = True,
 ) -> Radiograph:
     """Read the film at a path, of whatever format its content is (its name is not looked at).
 
@@ -27,19 +28,22 @@ def read_radiograph(
     damaged inside HTJ2K data which is skipped are not seen.
 
     A film known to be of somebody younger than `min_age_years`, which a model's card states, is
-    refused; None refuses nobody.
+    refused; None refuses nobody. Without `is_judged` whatever holds a picture is read, to be shown
+    to a person: a lateral view, a child's film, a photograph.
 
     Raises UnreadableImage or UnsupportedImage, whose text says why in one sentence.
     """
     if isinstance(file, Path):
         with open_film_file(file) as opened:
-            return read_radiograph(opened, size=size, min_age_years=min_age_years)
+            return read_radiograph(
+                opened, size=size, min_age_years=min_age_years, is_judged=is_judged
+            )
     kind = _kind_of(file)
     # Imported late: a folder of JPEGs never loads pydicom.
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom.reader import read_dicom
 
-        return read_dicom(file, size=size, min_age_years=min_age_years)
+        return read_dicom(file, size=size, min_age_years=min_age_years, is_judged=is_judged)
     if kind is FileKind.OTHER_IMAGE:
         raise UnreadableImage(
             "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
@@ -52,7 +56,7 @@ def read_radiograph(
         )
     from edge_infer.films.raster.reader import read_raster
 
-    return read_raster(file, kind, size=size)
+    return read_raster(file, kind, size=size, is_judged=is_judged)
 
 
 def _kind_of(file: FilmFile) -> FileKind:

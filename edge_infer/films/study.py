@@ -33,6 +33,10 @@ class StudyInfo:
     study_instance_uid: str = ""
     sop_instance_uid: str = ""
     age_years: float | None = None
+    sex: str = ""
+    """M, F or O."""
+    taken_at: str = ""
+    """`2026-11-23T09:42:10` by the machine's clock; `T09:42:10` where the date is unknown."""
     has_burned_in_text: bool = False
     """BurnedInAnnotation (0028,0301) is YES: the picture itself may name the patient."""
     identity: Identity = field(default_factory=Identity, repr=False)

@@ -10,7 +10,7 @@ from edge_infer.model.findings import to_finding
 from edge_infer.model.model_card import ModelCard
 from edge_infer.store.day_store import StoredFile
 from edge_infer.store.outcome import FilmOutcome, ScoredFilm
-from edge_infer.worklist.picture_spool import PictureSpool
+from edge_infer.worklist.picture_spool import PictureSpool, SpooledPicture
 from edge_infer.worklist.rows import WorklistRow, refused_row, screened_row
 
 
@@ -33,6 +33,8 @@ class RowMaker:
         self._card, self._pictures = card, pictures
         self._made: dict[str, WorklistRow] = {}
         """Rows of scored films by content."""
+        self._shown: dict[str, SpooledPicture] = {}
+        """Small pictures of refused films by content."""
 
     def prepare(self, sha256: str, film: ScoredFilm) -> None:
         """Make the row of a film ahead, its pictures too, while others are still being read."""
@@ -73,7 +75,12 @@ class RowMaker:
 
     def _to_row(self, shown: str, sha256: str | None, outcome: FilmOutcome) -> WorklistRow:
         if isinstance(outcome, ImageError):
-            return refused_row(shown, outcome)
+            row = refused_row(shown, outcome)
+            if sha256 is None or not row.thumbnail:
+                return row
+            if sha256 not in self._shown:
+                self._shown[sha256] = self._pictures.keep(bytes(row.thumbnail))
+            return replace(row, thumbnail=self._shown[sha256])
         assert sha256 is not None, "a score has content"
         self.prepare(sha256, outcome)
         return replace(self._made[sha256], path=shown)

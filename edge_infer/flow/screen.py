@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.errors import ImageError, ModelError
+from edge_infer.errors import ImageError, ModelError, ReasonCode, UnsupportedImage
 from edge_infer.films.file import FilmFile
 from edge_infer.films.look import Look, look_at, without_content
 from edge_infer.films.radiograph import Radiograph
@@ -30,6 +30,17 @@ THUMBNAIL_SIDE = 160
 _REDUCED = "reduced-3"
 """Counted up where reading less gives other numbers, so that one list is read in one way."""
 _JPEG_QUALITY = 80
+_SHOWS_NOTHING = frozenset(
+    {
+        ReasonCode.NO_PIXELS,
+        ReasonCode.SEVERAL_FRAMES,
+        ReasonCode.TOO_SMALL,
+        ReasonCode.TOO_LARGE,
+        ReasonCode.BLANK,
+    }
+)
+_MOST_SHOWN_BYTES = 64 << 20
+"""Of a refused file that is read once more for its small picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +193,27 @@ def prepare_film(
     except ImageError as error:
         if error.study is not None and not include_patient:
             error.study = _without_identity(error.study)
+        if isinstance(error, UnsupportedImage):
+            error.thumbnail = _show_refused(file, error.code, (height, width))
         raise
     image = to_model_input(film.pixels, height=height, width=width)
     study = film.study if include_patient else _without_identity(film.study)
     return PreparedFilm(image=image, thumbnail=_make_thumbnail(image, film), study=study)
+
+
+def _show_refused(file: Path | FilmFile, code: ReasonCode, size: tuple[int, int]) -> bytes:
+    """Return a thumbnail of a sound file that was refused, so that a person can see what it is.
+
+    b"" where there is no one picture, or where it takes long to read.
+    """
+    if code in _SHOWS_NOTHING or isinstance(file, Path) or file.size > _MOST_SHOWN_BYTES:
+        return b""
+    try:
+        file.stream.seek(0)
+        film = read_radiograph(file, size=size, is_judged=False)
+    except ImageError:
+        return b""
+    return _make_thumbnail(to_model_input(film.pixels, height=size[0], width=size[1]), film)
 
 
 def run_network(film: PreparedFilm, classifier: Classifier) -> ScoredFilm:

@@ -89,7 +89,12 @@ def _cannot_write(folder: Path, error: OSError) -> ReportError:
     named = error.filename2 or error.filename  # a rename names its target second
     what = Path(named).name if named else ""
     why = error.strerror or type(error).__name__
-    begin = f"The worklist cannot be written into {folder} ({why})"
     if isinstance(error, PermissionError) and what in (CSV_NAME, JSON_NAME, PAGE_NAME):
-        return FileInUse(f"{begin}: close {what} in the program that shows it and run again.")
-    return ReportError(f"{begin}: free the disk or name another folder with --out.")
+        return FileInUse(
+            f"The worklist cannot be written into {folder} ({why}): close {what} in the program "
+            "that shows it and run again."
+        )
+    return ReportError(
+        f"The worklist cannot be written into {folder} ({why}): free the disk or name another "
+        "folder with --out."
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from edge_infer.model.proportions import expected_share
 from edge_infer.page.html_about import percent, render_about
 from edge_infer.page.html_rows import render_study
-from edge_infer.page.studies import Study, group_by_study
+from edge_infer.page.studies import Study, count_examinations, group_by_study, in_page_order
 from edge_infer.pc.language import Lang
 from edge_infer.words.catalogue import words_of
 from edge_infer.words.form import KEYS, PageWords
@@ -26,7 +26,7 @@ from edge_infer.worklist.rows import MOST_ARCHIVES, ORDER, Decision, ScreenedDay
 def render_page(day: ScreenedDay) -> Iterator[str]:
     """Yield the page piece by piece, in the day's language; 500 films are never one string."""
     words = words_in(day.lang)
-    studies = group_by_study(day.rows)
+    studies = in_page_order(group_by_study(day.rows))
     title = words.say_date(day.generated_at)
     yield _HEAD.format(
         lang=day.lang.value,
@@ -55,7 +55,7 @@ def words_in(lang: Lang) -> PageWords:
 
 def _masthead(day: ScreenedDay, studies: Sequence[Study], words: PageWords) -> str:
     films = count_decisions(day.rows)
-    lines = {decision: sum(s.decision is decision for s in studies) for decision in ORDER}
+    lines = count_examinations(studies)
     tiles = "".join(
         _tile(decision, lines[decision], films[decision], words)
         for decision in ORDER
@@ -132,10 +132,12 @@ def _section(
         count=len(group),
         result_head=_UNSCREENED_HEAD.format(columns)
         if decision is None
-        else _SCREENED_HEAD.format(columns),
+        else _SCREENED_HEAD.format(
+            columns.abnormal_score if decision is Decision.ABNORMAL else columns.score, columns
+        ),
         expected=_expected(day, words) if is_referral else "",
         test_column='<col class="c-test">' if is_referral else "",
-        test_head=f'<th scope="col">{columns.second_test}</th>' if is_referral else "",
+        test_head=f'<th scope="col" class="test">{columns.second_test}</th>' if is_referral else "",
     )
     for study in group:
         yield from render_study(study, day, words, with_test=is_referral)
@@ -211,13 +213,14 @@ _TOOLS = """\
 <label>{words.show} <select id="show"><option value="">{words.show_all}</option>{choices}</select>\
 </label>
 <label>{words.sort} <select id="sort"><option value="rank">{words.by_urgency}</option>\
-<option value="score">{words.by_score}</option><option value="path">{words.by_path}</option>\
+<option value="score">{words.by_score}</option><option value="time">{words.by_time}</option>\
+<option value="path">{words.by_path}</option>\
 </select></label>
 <output id="shown" for="find show"></output>
 </div>
 """
 
-_SCREENED_HEAD = '<th scope="col">{0.score}</th><th scope="col">{0.likeliest}</th>'
+_SCREENED_HEAD = '<th scope="col">{0}</th><th scope="col">{1.likeliest}</th>'
 _UNSCREENED_HEAD = '<th scope="col" colspan="2">{0.why}</th>'
 
 _SECTION = """\

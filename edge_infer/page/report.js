@@ -5,6 +5,7 @@
   const [find, show, sort] = ["find", "show", "sort"].map((id) => document.getElementById(id));
   const shown = document.getElementById("shown");
   const byName = new Intl.Collator(undefined, { numeric: true });
+  const byCode = (a, b) => (a < b ? -1 : Number(a > b));
   // A Mac writes file names with Hangul taken apart; NFC puts it together again.
   const plain = (text) => text.normalize("NFC").toLowerCase();
 
@@ -18,7 +19,8 @@
         text: plain([...cells].map((cell) => cell.textContent).join(" ")),
         rank: Number(body.dataset.rank),
         score: Number(body.dataset.score),
-        path: body.querySelector(".film bdi").textContent,
+        time: body.dataset.time,
+        path: body.querySelector(".film .path").textContent,
       };
     }),
   }));
@@ -26,6 +28,8 @@
   const orders = {
     rank: (a, b) => a.rank - b.rank,
     score: (a, b) => b.score - a.score || a.rank - b.rank,
+    // What has no time comes last.
+    time: (a, b) => byCode(a.time || "~", b.time || "~") || a.rank - b.rank,
     path: (a, b) => byName.compare(a.path, b.path) || a.rank - b.rank,
   };
 

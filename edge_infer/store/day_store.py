@@ -277,7 +277,8 @@ class DayStore:
 # A place's own refusal stands while the file is arriving, and where its content has no outcome
 # under this mode.
 _OUTCOMES = """
-SELECT row, cam_shape, thumbnail, study, identity,
+SELECT row, cam_shape, study, identity,
+  CASE WHEN is_own THEN NULL ELSE thumbnail END AS thumbnail,
   CASE WHEN is_own THEN NULL ELSE logits END AS logits,
   CASE WHEN is_own THEN NULL ELSE cam END AS cam,
   CASE WHEN is_own THEN own_refusal ELSE refusal END AS refusal,

@@ -60,7 +60,8 @@ def to_columns(outcome: FilmOutcome) -> dict[str, Any]:
         kind = "unsupported" if isinstance(outcome, UnsupportedImage) else "unreadable"
         # A lone surrogate, out of a header that lies about its character set, is no UTF-8.
         reason = str(outcome).encode("utf-8", "backslashreplace").decode("utf-8")
-        return columns | {"refusal": kind, "reason_code": outcome.code.value, "reason": reason}
+        columns |= {"refusal": kind, "reason_code": outcome.code.value, "reason": reason}
+        return columns | {"thumbnail": outcome.thumbnail or None}
     columns |= {"logits": _to_bytes(outcome.logits), "thumbnail": outcome.thumbnail}
     if outcome.cam is not None:
         columns["cam"] = _to_bytes(outcome.cam)
@@ -73,7 +74,8 @@ def from_columns(columns: dict[str, Any], identity: Identity | None = None) -> F
     study = _study_from_text(columns["study"], identity or Identity())
     if columns["refusal"] is not None:
         kind = _KINDS[columns["refusal"]]
-        return kind(columns["reason"], ReasonCode(columns["reason_code"]), study)
+        code = ReasonCode(columns["reason_code"])
+        return kind(columns["reason"], code, study, columns["thumbnail"] or b"")
     if columns["logits"] is None:
         return None
     assert study is not None, "a scored film has a study"

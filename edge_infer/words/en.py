@@ -13,6 +13,7 @@ from edge_infer.words.form import (
     PageWords,
     ReasonWords,
     ToolWords,
+    WhyWords,
     Words,
 )
 from edge_infer.worklist.rows import Decision, Status
@@ -145,7 +146,8 @@ _PAGE: Final = PageWords(
         film="Film",
         decision="Decision",
         score="TB score (0–100)",
-        likeliest="Likeliest class",
+        abnormal_score="Abnormal score (0–100)",
+        likeliest="Likeliest class, and why",
         why="Why, and what to do",
         second_test="Second test",
     ),
@@ -157,19 +159,43 @@ _PAGE: Final = PageWords(
         sort="Sort each group by",
         by_urgency="urgency",
         by_score="TB score",
+        by_time="film time",
         by_path="file name",
         shown="{shown} of {total} examinations shown",
     ),
+    why=WhyWords(
+        tb_reached="TB score at or above the model's threshold, {threshold}.",
+        tb_reached_here="TB score at or above this clinic's threshold, {threshold}.",
+        tb_likeliest=(
+            "Tuberculosis is the likeliest class, which refers whatever the score (threshold "
+            "{threshold})."
+        ),
+        score_decides="The score decides, whatever the likeliest class.",
+        abnormal_reached="Abnormal score {score}: at or above the threshold, {threshold}.",
+        abnormal_likeliest=(
+            "The likeliest class is not normal, though the abnormal score {score} is below the "
+            "threshold, {threshold}."
+        ),
+        uncertain="Below both thresholds, but not ruled out: {classes}.",
+        uncertain_none="Below both thresholds, but the film fits no class.",
+        clear="Below both thresholds (TB {tb}, abnormal {abnormal}); normal is likeliest.",
+    ),
+    patient_id="ID {id}",
+    sexes={"M": "M", "F": "F", "O": "other sex"},
+    sex_and_age="{sex} {years}",
+    age="{years} years",
     one_examination="{films} of one examination; the most urgent decides",
-    abnormal_score="abnormal score {score}",
+    tb_score="TB score {score}",
+    small_abnormal_score="abnormal score",
     small_score="TB score",
     film_picture="Film {rank}, small",
+    plain_picture="Film {rank}, plain",
     show_heat="Film {rank}: show where the score comes from",
     heat_caption="{name}: where the score comes from, not what is there.",
     heat_picture="Film {rank} with colours",
     heat_scale="Red is the strongest place of this film, whatever its score.",
     picture_file="picture file",
-    hidden_picture="Not shown: text is burned into the film.",
+    hidden_picture="Not shown: the picture may hold a name.",
     test_ordered="ordered",
     test_done="done",
     expected=(
@@ -235,13 +261,15 @@ _PAGE: Final = PageWords(
         ),
         burned_in=(
             "A film whose header says that text is burned into it (BurnedInAnnotation) has no "
-            "picture here."
+            "picture here, nor has a screen copy or a colour picture, unless names were asked for."
         ),
         small_print=(
             "The line on a score's bar is the threshold. Pictures are reduced; do not read them. "
-            "File paths are shown so that the film can be found."
+            "File paths are shown so that the film can be found. Numbers count this page from "
+            "top to bottom; worklist.csv orders every group by TB score, so its ranks differ where "
+            "films are abnormal or of one examination."
         ),
     ),
 )  # fmt: skip
 
-WORDS: Final = Words(page=_PAGE)
+WORDS: Final = Words(page=_PAGE, sentences={})

@@ -63,6 +63,8 @@ class ColumnWords:
     film: str
     decision: str
     score: str
+    abnormal_score: str
+    """Instead of the TB score, in the group that it orders."""
     likeliest: str
     why: str
     """Instead of score and class, in the group of files that have neither."""
@@ -80,9 +82,27 @@ class ToolWords:
     sort: str
     by_urgency: str
     by_score: str
+    by_time: str
     by_path: str
     shown: str
     """`{shown}` and `{total}` are filled in by the page's script."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhyWords:
+    """Why a film was decided as it was; thresholds and scores are filled in."""
+
+    tb_reached: str
+    tb_reached_here: str
+    """With a clinic's own threshold."""
+    tb_likeliest: str
+    score_decides: str
+    """Added where the likeliest class says otherwise."""
+    abnormal_reached: str
+    abnormal_likeliest: str
+    uncertain: str
+    uncertain_none: str
+    clear: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +166,19 @@ class PageWords:
     reasons: Mapping[ReasonCode, ReasonWords]
     columns: ColumnWords
     tools: ToolWords
+    why: WhyWords
+    patient_id: str
+    sexes: Mapping[str, str]
+    """Of M, F and O."""
+    sex_and_age: str
+    age: str
     one_examination: str
-    abnormal_score: str
+    tb_score: str
+    small_abnormal_score: str
     small_score: str
     """Before a score where the narrow page has no column heads."""
     film_picture: str
+    plain_picture: str
     show_heat: str
     heat_caption: str
     heat_picture: str
@@ -179,3 +207,6 @@ class Words:
     """Everything that is said in one language."""
 
     page: PageWords
+    sentences: Mapping[str, str]
+    """What the code says in English, by its text with `{}` for what is filled in, which the
+    translation takes as `{0}`, `{1}` and so on; empty in English. See `words/sentences.py`."""

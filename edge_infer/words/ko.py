@@ -13,6 +13,7 @@ from edge_infer.words.form import (
     PageWords,
     ReasonWords,
     ToolWords,
+    WhyWords,
     Words,
 )
 from edge_infer.worklist.rows import Decision, Status
@@ -151,7 +152,8 @@ _PAGE: Final = PageWords(
         film="영상",
         decision="결정",
         score="결핵 점수 (0–100)",
-        likeliest="가장 가까운 분류",
+        abnormal_score="이상 점수 (0–100)",
+        likeliest="가장 가까운 분류와 이유",
         why="이유와 할 일",
         second_test="추가 검사",
     ),
@@ -163,19 +165,42 @@ _PAGE: Final = PageWords(
         sort="묶음 안 정렬",
         by_urgency="급한 순서",
         by_score="결핵 점수",
+        by_time="촬영 시각",
         by_path="파일 이름",
         shown="검사 {total}건 중 {shown}건 표시",
     ),
+    why=WhyWords(
+        tb_reached="결핵 점수가 모델 기준값 {threshold} 이상입니다.",
+        tb_reached_here="결핵 점수가 이 기관의 기준값 {threshold} 이상입니다.",
+        tb_likeliest=(
+            "가장 가까운 분류가 결핵이어서 점수와 관계없이 추가 검사 대상입니다"
+            "(기준값 {threshold})."
+        ),
+        score_decides="가장 가까운 분류와 관계없이 점수로 정합니다.",
+        abnormal_reached="이상 점수 {score}: 기준값 {threshold} 이상입니다.",
+        abnormal_likeliest=(
+            "이상 점수 {score}는 기준값 {threshold}보다 낮지만, 가장 가까운 분류가 정상이 아닙니다."
+        ),
+        uncertain="두 기준값보다 낮지만 배제할 수 없습니다: {classes}.",
+        uncertain_none="두 기준값보다 낮지만 맞는 분류가 없는 영상입니다.",
+        clear="두 기준값(결핵 {tb}, 이상 {abnormal})보다 낮고, 가장 가까운 분류가 정상입니다.",
+    ),
+    patient_id="환자번호 {id}",
+    sexes={"M": "남", "F": "여", "O": "기타 성별"},
+    sex_and_age="{sex} {years}세",
+    age="{years}세",
     one_examination="한 검사의 {films}: 가장 급한 영상을 따릅니다",
-    abnormal_score="이상 점수 {score}",
+    tb_score="결핵 점수 {score}",
+    small_abnormal_score="이상 점수",
     small_score="결핵 점수",
     film_picture="영상 {rank}, 축소",
+    plain_picture="영상 {rank}, 색 없음",
     show_heat="영상 {rank}: 점수가 나온 자리 보기",
     heat_caption="{name}: 점수가 나온 자리이며, 무엇이 있는지를 보여 주지는 않습니다.",
     heat_picture="영상 {rank}, 색 표시",
     heat_scale="빨간색은 점수와 관계없이 이 영상에서 가장 강한 자리입니다.",
     picture_file="그림 파일",
-    hidden_picture="글자가 새겨진 영상이어서 표시하지 않습니다.",
+    hidden_picture="이름이 보일 수 있어 표시하지 않습니다.",
     test_ordered="의뢰함",
     test_done="완료",
     expected=(
@@ -243,13 +268,437 @@ _PAGE: Final = PageWords(
             "나타날 수도 있습니다. 그럴 때는 점수를 믿지 마십시오."
         ),
         burned_in=(
-            "헤더에 글자가 새겨져 있다고 적힌 영상(BurnedInAnnotation)은 그림을 표시하지 않습니다."
+            "헤더에 글자가 새겨져 있다고 적힌 영상(BurnedInAnnotation), 화면 사본, 컬러 영상은 "
+            "이름 표시를 요청하지 않으면 그림을 표시하지 않습니다."
         ),
         small_print=(
             "점수 막대의 선이 기준값입니다. 그림은 축소한 것이므로 판독에 쓰지 마십시오. 파일 "
-            "경로는 영상을 찾을 수 있도록 표시합니다."
+            "경로는 영상을 찾을 수 있도록 표시합니다. 번호는 이 페이지의 위에서부터 센 것입니다. "
+            "worklist.csv는 묶음마다 결핵 점수 순서여서, 이상 영상이나 한 검사의 영상은 순위가 "
+            "다를 수 있습니다."
         ),
     ),
 )
 
-WORDS: Final = Words(page=_PAGE)
+_SENTENCES: Final = {
+    # Parts that are filled in.
+    "{} is '{}'": "{0} 값이 '{1}'",
+    "{} is empty": "{0} 값이 비어 있음",
+    "{} says '{}'": "{0}에 '{1}'",
+    "{} is {}, {} is {}": "{0} {1}, {2} {3}",
+    "about {} years old by {}": "{1}로 보아 약 {0}세",
+    " by its {}": "({0} 때문)",
+    " in its window, {} and {}": "(창 {0}, {1} 때문)",
+    "functions of its own": "자체 함수",
+    "a graph inside its node '{}'": "노드 '{0}' 안의 그래프",
+    "copy it again or export it again from its source": (
+        "다시 복사하거나 원본에서 다시 내보내십시오"
+    ),
+    "its header alone is larger than a film": "헤더만으로도 영상 한 장보다 큼",
+    "its deflated content exceeds {} MB": "압축을 푼 내용이 {0} MB를 넘음",
+    "its compressed picture has {} MB": "압축된 영상이 {0} MB",
+    "one part of it has {} MB": "한 부분이 {0} MB",
+    "its file has {} MB": "파일이 {0} MB",
+    "decoding it would take {} MB of memory": "읽는 데 메모리 {0} MB가 필요함",
+    "a lossless or {} bit JPEG": "무손실 또는 {0}비트 JPEG",
+    "a {} bit TIFF of an unusual kind": "특수한 {0}비트 TIFF",
+    # Files that cannot be read.
+    "The picture is cut off: its JPEG data end before the picture does; copy it again or export it "
+    "again from its source.": (
+        "영상이 중간에 잘렸습니다. JPEG 데이터가 모자랍니다. 다시 복사하거나 원본에서 다시 "
+        "내보내십시오."
+    ),
+    "The picture is damaged: its JPEG data cannot be decoded without gaps; copy it again or export "
+    "it again from its source.": (
+        "영상이 손상되었습니다. JPEG 데이터에 빠진 부분이 있습니다. 다시 복사하거나 원본에서 다시 "
+        "내보내십시오."
+    ),
+    "The picture is cut off: its JPEG 2000 data end before the picture does; copy it again or "
+    "export it again from its source.": (
+        "영상이 중간에 잘렸습니다. JPEG 2000 데이터가 모자랍니다. 다시 복사하거나 원본에서 다시 "
+        "내보내십시오."
+    ),
+    "The picture is damaged: its JPEG 2000 data cannot be decoded without gaps; copy it again or "
+    "export it again from its source.": (
+        "영상이 손상되었습니다. JPEG 2000 데이터에 빠진 부분이 있습니다. 다시 복사하거나 원본에서 "
+        "다시 내보내십시오."
+    ),
+    "The picture is damaged: its RLE compressed data cannot be decoded.": (
+        "영상이 손상되었습니다. RLE 압축 데이터를 풀 수 없습니다."
+    ),
+    "The file is cut off: the RLE compressed picture is incomplete.": (
+        "파일이 중간에 잘렸습니다. RLE 압축 영상이 완전하지 않습니다."
+    ),
+    "The picture is damaged: its compressed data cannot be decoded.": (
+        "영상이 손상되었습니다. 압축 데이터를 풀 수 없습니다."
+    ),
+    "The compressed picture cannot be read here: it has {} samples of {} bits per pixel.": (
+        "여기서 읽을 수 없는 압축 영상입니다. 화소마다 {1}비트 값이 {0}개입니다."
+    ),
+    "The DICOM header is damaged.": "DICOM 헤더가 손상되었습니다.",
+    "The film's grey scale is damaged: {} cannot be used.": (
+        "영상의 밝기 정보가 손상되었습니다. {0}을 쓸 수 없습니다."
+    ),
+    "The file is cut off: PixelData (7FE0,0010) ends before the picture is complete.": (
+        "파일이 중간에 잘렸습니다. PixelData (7FE0,0010)가 영상보다 먼저 끝납니다."
+    ),
+    "The picture is damaged: PixelData (7FE0,0010) is not wrapped as TransferSyntaxUID (0002,0010) "
+    "'{}' demands.": (
+        "영상이 손상되었습니다. PixelData (7FE0,0010)가 TransferSyntaxUID (0002,0010) '{0}'의 "
+        "형식이 아닙니다."
+    ),
+    "The picture is damaged: PixelData (7FE0,0010) holds more than Rows (0028,0010) and Columns "
+    "(0028,0011) say.": (
+        "영상이 손상되었습니다. PixelData (7FE0,0010)가 Rows (0028,0010)와 Columns (0028,0011)보다 "
+        "큽니다."
+    ),
+    "The picture is damaged: PixelData (7FE0,0010) is followed by something that is no element.": (
+        "영상이 손상되었습니다. PixelData (7FE0,0010) 뒤의 내용을 알 수 없습니다."
+    ),
+    "The picture is damaged: the parts of PixelData (7FE0,0010) are out of order.": (
+        "영상이 손상되었습니다. PixelData (7FE0,0010)의 조각 순서가 틀렸습니다."
+    ),
+    "The picture cannot be read here: {} is {}; 8 and 16 can be read.": (
+        "여기서 읽을 수 없는 영상입니다. {0} 값이 {1}이며, 8과 16만 읽을 수 있습니다."
+    ),
+    "The picture cannot be read here: {} is {}; 1 and 3 can be read.": (
+        "여기서 읽을 수 없는 영상입니다. {0} 값이 {1}이며, 1과 3만 읽을 수 있습니다."
+    ),
+    "The film is compressed in a way that cannot be read here: TransferSyntaxUID (0002,0010) is "
+    "'{}'.": (
+        "여기서 풀 수 없는 방식으로 압축된 영상입니다. TransferSyntaxUID (0002,0010) 값이 "
+        "'{0}'입니다."
+    ),
+    "The picture is damaged: {} and {} say {} x {}, the compressed picture says {} x {}.": (
+        "영상이 손상되었습니다. {0}, {1}는 {2} x {3}인데 압축 영상은 {4} x {5}입니다."
+    ),
+    "The picture is damaged: it decodes to another size than its header says.": (
+        "영상이 손상되었습니다. 풀어 보니 헤더에 적힌 크기와 다릅니다."
+    ),
+    "The file is cut off: it ends before its picture.": (
+        "파일이 중간에 잘렸습니다. 영상이 시작되기 전에 끝납니다."
+    ),
+    "The file cannot be opened: {}.": "파일을 열 수 없습니다: {0}.",
+    "This cannot be opened: it is not a regular file.": "일반 파일이 아니어서 열 수 없습니다.",
+    "The file is too large for one film: {} GiB, the limit is 1 GiB.": (
+        "영상 한 장으로는 너무 큰 파일입니다. {0} GiB이며, 한도는 1 GiB입니다."
+    ),
+    "The file is still being written, so it is not screened yet; run again when it is there.": (
+        "파일을 아직 쓰는 중이어서 선별하지 않았습니다. 다 복사된 뒤에 다시 실행하십시오."
+    ),
+    "The file is still arriving, or not screened yet; it is looked at again by itself.": (
+        "파일이 아직 들어오는 중이거나 아직 선별하지 않았습니다. 자동으로 다시 확인합니다."
+    ),
+    "The picture is too large: {}; export it at its usual size.": (
+        "영상이 너무 큽니다({0}). 보통 크기로 내보내십시오."
+    ),
+    "The file ends before the picture does; {}.": "파일이 영상보다 먼저 끝납니다. {0}.",
+    "The picture in this file is damaged; {}.": "파일 안의 영상이 손상되었습니다. {0}.",
+    "The file is {}, which cannot be read here; export it as DICOM or as an ordinary PNG.": (
+        "여기서 읽을 수 없는 파일입니다({0}). DICOM이나 보통 PNG로 내보내십시오."
+    ),
+    "The file is a BigTIFF, which cannot be read here; export it as DICOM or as a PNG.": (
+        "여기서 읽을 수 없는 BigTIFF 파일입니다. DICOM이나 PNG로 내보내십시오."
+    ),
+    "The list of pages in this TIFF file is damaged; export it again.": (
+        "TIFF 파일의 쪽 목록이 손상되었습니다. 다시 내보내십시오."
+    ),
+    "The picture in this TIFF file is damaged; copy it again or export it again from its source.": (
+        "TIFF 파일의 영상이 손상되었습니다. 다시 복사하거나 원본에서 다시 내보내십시오."
+    ),
+    "The file ends before the picture does; copy it again or export it again from its source.": (
+        "파일이 영상보다 먼저 끝납니다. 다시 복사하거나 원본에서 다시 내보내십시오."
+    ),
+    "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.": (
+        "여기서 읽을 수 없는 영상 형식입니다. DICOM, PNG, JPEG, TIFF, BMP로 저장하십시오."
+    ),
+    "This is not an image: its content is neither DICOM nor a picture.": (
+        "영상이 아닙니다. 내용이 DICOM도 그림도 아닙니다."
+    ),
+    "The file is empty.": "빈 파일입니다.",
+    "Reading this file took longer than {} seconds, so it was given up; export it again from the "
+    "X-ray machine or the archive.": (
+        "파일을 읽는 데 {0}초가 넘어 그만두었습니다. 촬영 장비나 보관소에서 다시 내보내십시오."
+    ),
+    "There was not enough memory to read this file; close other programs and run again.": (
+        "메모리가 모자라 파일을 읽지 못했습니다. 다른 프로그램을 닫고 다시 실행하십시오."
+    ),
+    "The picture in this file makes the decoder crash, so the file is probably damaged; export it "
+    "again from the X-ray machine or the archive.": (
+        "영상을 읽다가 프로그램이 멈추었습니다. 파일이 손상된 듯합니다. 촬영 장비나 보관소에서 "
+        "다시 내보내십시오."
+    ),
+    # Sound files that the model is not for.
+    "This is a colour picture, not a film: {} is '{}'.": (
+        "X선 영상이 아닌 컬러 영상입니다. {0} 값이 '{1}'입니다."
+    ),
+    "The patient is a child, and the model is for {} years and older: {}.": (
+        "소아 영상이며, 이 모델은 {0}세 이상에만 씁니다: {1}."
+    ),
+    "This is not a chest film: {}.": "흉부 영상이 아닙니다: {0}.",
+    "This is not a frontal view: {}.": "정면 영상이 아닙니다: {0}.",
+    "This is a DICOMDIR, the index of a disc, not a film.": (
+        "영상이 아니라 디스크의 목차(DICOMDIR)입니다."
+    ),
+    "This is a screen capture or scan that does not say it is a chest film: {} and no {} or "
+    "description names the chest.": (
+        "흉부 영상이라는 표시가 없는 화면 사본이나 스캔입니다: {0}이며, {1}에도 설명에도 흉부가 "
+        "없습니다."
+    ),
+    "This is not an X-ray film: {}.": "일반 X선 촬영 영상이 아닙니다: {0}.",
+    "This is the detector's raw picture, not the film: {}; send the picture FOR PRESENTATION "
+    "instead.": (
+        "판독용 영상이 아니라 검출기의 원시 영상입니다: {0}. FOR PRESENTATION 영상을 보내십시오."
+    ),
+    "This is a series of pictures, not one film: {}.": "한 장이 아니라 여러 장의 영상입니다: {0}.",
+    "There is no picture in this file: {} is missing or 0.": (
+        "파일 안에 영상이 없습니다. {0} 값이 없거나 0입니다."
+    ),
+    "The picture is too small for a film: {}; the shorter side must have {} pixels.": (
+        "영상이 너무 작습니다({0}). 짧은 쪽이 {1}화소 이상이어야 합니다."
+    ),
+    "The picture is too large: {}; the limit is 120 megapixels.": (
+        "영상이 너무 큽니다({0}). 한도는 1억 2천만 화소입니다."
+    ),
+    "There is no picture in this file: PixelData (7FE0,0010) is missing or empty.": (
+        "파일 안에 영상이 없습니다. PixelData (7FE0,0010)가 없거나 비어 있습니다."
+    ),
+    "There is no picture in this file: its pixels are measurements (float pixel data).": (
+        "파일 안에 영상이 없습니다. 화소가 측정값(float pixel data)입니다."
+    ),
+    "The picture is blank: all of it has the same grey{}.": "전체가 같은 밝기인 빈 영상입니다{0}.",
+    "The file holds {} pictures instead of one; save each film as a file of its own.": (
+        "파일 하나에 영상이 {0}장 있습니다. 한 장씩 따로 저장하십시오."
+    ),
+    "The picture has {} x {} pixels, more than the 120 million of the largest film; export it at "
+    "its usual size.": (
+        "영상이 {0} x {1}화소로, 가장 큰 영상(1억 2천만 화소)보다 큽니다. 보통 크기로 내보내십시오."
+    ),
+    "The picture has only {} x {} pixels, too few for a chest film (at least {} on the shorter "
+    "side); export the full-size picture.": (
+        "영상이 {0} x {1}화소뿐이어서 흉부 영상으로는 너무 작습니다(짧은 쪽 {2}화소 이상). 원래 "
+        "크기로 내보내십시오."
+    ),
+    "Most of the picture is hidden by its transparency; export it without transparency.": (
+        "투명도 때문에 영상이 거의 보이지 않습니다. 투명도 없이 내보내십시오."
+    ),
+    "The picture is in colour, so it is not a plain X-ray film; export the film itself in grey.": (
+        "컬러여서 일반 X선 영상이 아닙니다. 원본을 흑백으로 내보내십시오."
+    ),
+    "The picture shows the same grey everywhere; check that the film was exposed and exported.": (
+        "전체가 같은 밝기입니다. 촬영과 내보내기가 제대로 되었는지 확인하십시오."
+    ),
+    # What ends a command.
+    "{} must have a column path or sop_instance_uid beside tb.": (
+        "{0}에 tb 열과 함께 path 또는 sop_instance_uid 열이 있어야 합니다."
+    ),
+    "{} has no row below its headings: add one line for each film.": (
+        "{0}에 제목 줄만 있습니다. 영상마다 한 줄씩 적으십시오."
+    ),
+    "{} and {} were made by different models ({}; {}): calibrate each model with its own lists.": (
+        "{0}과(와) {1}은(는) 다른 모델의 목록입니다({2}; {3}). 모델마다 자기 목록으로 보정하십시오."
+    ),
+    "{} must hold rows of one model, and holds those of {}.": (
+        "{0}에는 한 모델의 행만 있어야 하는데 {1}개 모델의 행이 있습니다."
+    ),
+    "{} was made by {}, which is not {} {}: give the {} written with it, or its model with "
+    "--model.": (
+        "{0}은(는) {1}(으)로 만들었으며 {2} {3}이(가) 아닙니다. 함께 만든 {4}을(를) 주거나 "
+        "--model로 그 모델을 지정하십시오."
+    ),
+    "{} is not a worklist that cxr-infer wrote, or it is damaged: screen the films again.": (
+        "{0}은(는) cxr-infer가 만든 목록이 아니거나 손상되었습니다. 영상을 다시 선별하십시오."
+    ),
+    "{} is not a worklist that cxr-infer wrote, or it was changed: give the {} beside it "
+    "instead.": (
+        "{0}은(는) cxr-infer가 만든 목록이 아니거나 바뀌었습니다. 옆에 있는 {1}을(를) 주십시오."
+    ),
+    "{} and {} beside it differ: give the .json instead.": (
+        "{0}과(와) 옆의 {1}이(가) 다릅니다. .json 파일을 주십시오."
+    ),
+    "{} cannot be written ({}): free the disk or name another place with --out.": (
+        "{0}을(를) 쓸 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 곳을 지정하십시오."
+    ),
+    "{} of {} rows of the label file fit no film, more than {}, so nothing was written: check that "
+    "it belongs to these worklists.": (
+        "라벨 파일 {1}행 가운데 {0}행에 맞는 영상이 없어({2} 초과) 아무것도 쓰지 않았습니다. 이 "
+        "목록의 라벨 파일인지 확인하십시오."
+    ),
+    "No screened film has a label, so there is nothing to count.": (
+        "라벨이 있는 선별 영상이 없어 셀 것이 없습니다."
+    ),
+    "No site file: {}": "기관 파일을 만들지 않았습니다: {0}",
+    "{} gives other scores on this PC than where it was made (a logit is off by {}): copy the file "
+    "again, then reinstall cxr-edge.": (
+        "{0}이(가) 이 PC에서 만든 곳과 다른 점수를 냅니다(로짓 차이 {1}). 파일을 다시 복사하고, "
+        "그래도 안 되면 cxr-edge를 다시 설치하십시오."
+    ),
+    "The model file {} was changed during the run: run again.": (
+        "실행 중에 모델 파일 {0}이(가) 바뀌었습니다. 다시 실행하십시오."
+    ),
+    "The worklist cannot be written into {} ({}): free the disk or name another folder with "
+    "--out.": (
+        "{0}에 목록을 쓸 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 폴더를 지정하십시오."
+    ),
+    "The worklist cannot be written into {} ({}): close {} in the program that shows it and run "
+    "again.": ("{0}에 목록을 쓸 수 없습니다({1}). {2}을(를) 연 프로그램을 닫고 다시 실행하십시오."),
+    "The bundled model is missing from this installation: reinstall cxr-edge, or name a model with "
+    "--model.": (
+        "설치된 프로그램에 모델이 없습니다. cxr-edge를 다시 설치하거나 --model로 모델을 "
+        "지정하십시오."
+    ),
+    "The model card's '{}' should be {} and is {}: re-export the model with cxr-export.": (
+        "모델 카드의 '{0}'은(는) {1}이어야 하는데 {2}입니다. cxr-export로 모델을 다시 내보내십시오."
+    ),
+    "The model card's '{}' is not a finite number: re-export the model with cxr-export.": (
+        "모델 카드의 '{0}' 값이 유한한 수가 아닙니다. cxr-export로 모델을 다시 내보내십시오."
+    ),
+    "The model card lacks '{}': re-export the model with cxr-export.": (
+        "모델 카드에 '{0}'이(가) 없습니다. cxr-export로 모델을 다시 내보내십시오."
+    ),
+    "The graph in {} does not fit its card: re-export with cxr-export.": (
+        "{0}의 그래프가 카드와 맞지 않습니다. cxr-export로 다시 내보내십시오."
+    ),
+    "{} expects preprocessing {}, this program does {}: install the version it was exported "
+    "with.": (
+        "{0}은(는) 전처리 {1}을 쓰는데 이 프로그램은 {2}입니다. 모델을 내보낸 버전을 설치하십시오."
+    ),
+    "The model in {} cannot be loaded by ONNX Runtime: copy it again, or re-export it.": (
+        "ONNX Runtime이 {0}의 모델을 열지 못합니다. 다시 복사하거나 다시 내보내십시오."
+    ),
+    "The model {} {} failed while running in ONNX Runtime: copy its file again, or re-export it.": (
+        "모델 {0} {1}이(가) ONNX Runtime에서 실행 중 실패했습니다. 파일을 다시 복사하거나 다시 "
+        "내보내십시오."
+    ),
+    "The model in {} is newer than ONNX Runtime {} of this PC: update onnxruntime.": (
+        "{0}의 모델이 이 PC의 ONNX Runtime {1}보다 새것입니다. onnxruntime을 갱신하십시오."
+    ),
+    "The model gave a score that is not a number: copy the model file again.": (
+        "모델이 수가 아닌 점수를 냈습니다. 모델 파일을 다시 복사하십시오."
+    ),
+    "The model card has schema {}, this program reads {}.x: install the cxr-edge version the model "
+    "was exported with, or re-export it.": (
+        "모델 카드의 형식은 {0}인데 이 프로그램은 {1}.x를 읽습니다. 모델을 내보낸 cxr-edge 버전을 "
+        "설치하거나 다시 내보내십시오."
+    ),
+    "The model card is larger than 1 MiB: re-export with cxr-export.": (
+        "모델 카드가 1 MiB보다 큽니다. cxr-export로 다시 내보내십시오."
+    ),
+    "The model card's '{}' is impossible: re-export the model with cxr-export.": (
+        "모델 카드의 '{0}' 값이 있을 수 없는 값입니다. cxr-export로 모델을 다시 내보내십시오."
+    ),
+    "The model card is damaged: copy the model file again.": (
+        "모델 카드가 손상되었습니다. 모델 파일을 다시 복사하십시오."
+    ),
+    "The model in {} has {}, as no network has: re-export it.": (
+        "{0}의 모델에 신경망에 없는 것이 있습니다({1}). 다시 내보내십시오."
+    ),
+    "{} has no model card: export it with cxr-export.": (
+        "{0}에 모델 카드가 없습니다. cxr-export로 내보내십시오."
+    ),
+    "{} was changed after its card was written (hash differs): copy it again.": (
+        "{0}이(가) 카드를 쓴 뒤에 바뀌었습니다(해시가 다름). 다시 복사하십시오."
+    ),
+    "this is not an ONNX model, or it is damaged: copy it again.": (
+        "ONNX 모델이 아니거나 손상되었습니다. 다시 복사하십시오."
+    ),
+    "The model {} cannot be read: it is not a file. Check --model.": (
+        "모델 {0}은(는) 파일이 아니어서 읽을 수 없습니다. --model을 확인하십시오."
+    ),
+    "The model file {} is larger than 1 GiB: it is not one of ours.": (
+        "모델 파일 {0}이(가) 1 GiB보다 커서 이 프로그램의 모델이 아닙니다."
+    ),
+    "The model file {} cannot be read: {}. Check --model.": (
+        "모델 파일 {0}을(를) 읽을 수 없습니다: {1}. --model을 확인하십시오."
+    ),
+    "{}: this is not an ONNX model, or it is damaged: copy it again.": (
+        "{0}: ONNX 모델이 아니거나 손상되었습니다. 다시 복사하십시오."
+    ),
+    "{}: the model card is damaged: copy the file again.": (
+        "{0}: 모델 카드가 손상되었습니다. 파일을 다시 복사하십시오."
+    ),
+    "the model card is damaged: copy the file again.": (
+        "모델 카드가 손상되었습니다. 파일을 다시 복사하십시오."
+    ),
+    "The pictures cannot be written into {} ({}): free the disk or name another folder with "
+    "--out.": (
+        "{0}에 그림을 쓸 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 폴더를 지정하십시오."
+    ),
+    "The list is written, but the picture {} in {} is not ({}): close it in the program that shows "
+    "it and run again.": (
+        "목록은 썼지만 {1}의 그림 {0}은(는) 쓰지 못했습니다({2}). 그림을 연 프로그램을 닫고 다시 "
+        "실행하십시오."
+    ),
+    "The day in {} was kept by a newer cxr-edge: install that version, or name another folder with "
+    "--out.": (
+        "{0}의 기록은 더 새로운 cxr-edge가 만들었습니다. 그 버전을 설치하거나 --out으로 다른 "
+        "폴더를 지정하십시오."
+    ),
+    "Another cxr-infer took over {} while this PC stood still, and goes on with it: look there, "
+    "nothing is lost.": (
+        "이 PC가 멈춘 사이 다른 cxr-infer가 {0}을(를) 이어받아 계속하고 있습니다. 그곳을 "
+        "보십시오. 잃은 것은 없습니다."
+    ),
+    "Another cxr-infer (process {} on the PC {}) is working in {}: let it finish or end it and try "
+    "again after a minute, or name another folder with --out.": (
+        "다른 cxr-infer(PC {1}의 프로세스 {0})가 {2}에서 작업 중입니다. 끝나기를 기다리거나 끝낸 "
+        "뒤 1분 후에 다시 하거나, --out으로 다른 폴더를 지정하십시오."
+    ),
+    "{} in {} is damaged ({}): move it away and run again; its films are screened anew, the lists "
+    "stay until then.": (
+        "{1}의 {0}이(가) 손상되었습니다({2}). 다른 곳으로 옮기고 다시 실행하십시오. 영상은 새로 "
+        "선별하며, 목록은 그때까지 남습니다."
+    ),
+    "The day cannot be kept in {} ({}): free the disk and run again, what was kept so far is "
+    "whole; or name another folder with --out.": (
+        "{0}에 기록할 수 없습니다({1}). 디스크를 비우고 다시 실행하거나 --out으로 다른 폴더를 "
+        "지정하십시오. 지금까지의 기록은 온전합니다."
+    ),
+    "The day cannot be kept in {} ({}): allow writing there, or name another folder with --out.": (
+        "{0}에 기록할 수 없습니다({1}). 쓰기를 허용하거나 --out으로 다른 폴더를 지정하십시오."
+    ),
+    "The folder {} does not lock its files as a day's record needs ({}), as some network drives do "
+    "not: name a folder on this PC's own disk with --out.": (
+        "{0} 폴더는 기록에 필요한 파일 잠금이 되지 않습니다({1}). 네트워크 드라이브에서 그럴 수 "
+        "있습니다. --out으로 이 PC 디스크의 폴더를 지정하십시오."
+    ),
+    "The audit trail {} cannot be written ({}), so no list was: free the disk, or close the "
+    "program that holds it, and run again.": (
+        "감사 기록 {0}을(를) 쓸 수 없어({1}) 목록도 쓰지 않았습니다. 디스크를 비우거나 그 파일을 "
+        "연 프로그램을 닫고 다시 실행하십시오."
+    ),
+    "The films' small pictures cannot be kept ({}): free the disk or name another folder with "
+    "--out.": (
+        "작은 그림을 보관할 수 없습니다({0}). 디스크를 비우거나 --out으로 다른 폴더를 지정하십시오."
+    ),
+    "{} is damaged or was changed after it was written: run cxr-calibrate again.": (
+        "{0}이(가) 손상되었거나 만든 뒤에 바뀌었습니다. cxr-calibrate를 다시 실행하십시오."
+    ),
+    "{} was made for {} {} (SHA-256 {}), not for this {} {} ({}): thresholds hold for one model "
+    "only, so run cxr-calibrate with lists of this one.": (
+        "{0}은(는) {1} {2}(SHA-256 {3})용이며 지금의 {4} {5}({6})용이 아닙니다. 기준값은 한 "
+        "모델에만 맞으므로 이 모델의 목록으로 cxr-calibrate를 실행하십시오."
+    ),
+    "{} has schema {}, this program reads 1.x: run cxr-calibrate again.": (
+        "{0}의 형식은 {1}인데 이 프로그램은 1.x를 읽습니다. cxr-calibrate를 다시 실행하십시오."
+    ),
+    "{} is not a site file: make one with cxr-calibrate.": (
+        "{0}은(는) 기관 파일이 아닙니다. cxr-calibrate로 만드십시오."
+    ),
+    "{} lacks a column: its first line must name {}, separated by commas, semicolons or tabs.": (
+        "{0}에 빠진 열이 있습니다. 첫 줄에 {1}이(가) 쉼표, 쌍반점, 탭으로 나뉘어 있어야 합니다."
+    ),
+    "{} is neither UTF-8 nor CP949 text: save it as 'CSV UTF-8'.": (
+        "{0}은(는) UTF-8도 CP949도 아닙니다. 'CSV UTF-8'로 저장하십시오."
+    ),
+    "{} is larger than 64 MiB: it is not a list of films.": (
+        "{0}이(가) 64 MiB보다 커서 영상 목록이 아닙니다."
+    ),
+    "{} cannot be read ({}): check the spelling.": (
+        "{0}을(를) 읽을 수 없습니다({1}). 이름을 확인하십시오."
+    ),
+    "{}, line {}: {}: save it again as CSV.": "{0}, {1}행: {2}: CSV로 다시 저장하십시오.",
+}
+"""What the code says in English; see `words/sentences.py`."""
+
+WORDS: Final = Words(page=_PAGE, sentences=_SENTENCES)

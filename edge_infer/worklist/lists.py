@@ -59,7 +59,10 @@ def to_csv(day: ScreenedDay) -> str:
 
 
 def to_json(day: ScreenedDay) -> str:
-    """Return the JSON's text: rows with the CSV's columns, exact text, null where unknown."""
+    """Return the JSON's text: rows with the CSV's columns, exact text, null where unknown.
+
+    Then age in whole years, sex and the film's time, unless the day leaves them out.
+    """
     counts = {
         str(decision or "not_screened"): n for decision, n in count_decisions(day.rows).items()
     }
@@ -87,8 +90,8 @@ def to_json(day: ScreenedDay) -> str:
         "unreadable_folders": list(day.unreadable_folders),
         "archives": list(day.archives),
         "rows": [
-            {name: _to_json_value(cell) for name, cell in cells.items()}
-            for cells in _cells_of_rows(day)
+            {name: _to_json_value(cell) for name, cell in (cells | _when_and_who(row, day)).items()}
+            for row, cells in zip(day.rows, _cells_of_rows(day), strict=True)
         ],
     }
     return json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
@@ -162,6 +165,19 @@ def _cells_of_study(row: WorklistRow, include_patient: bool) -> dict[str, str]:
             "patient_birth_date": identity.patient_birth_date,
         }
     return cells
+
+
+def _when_and_who(row: WorklistRow, day: ScreenedDay) -> dict[str, int | str | Decimal]:
+    """Return what only the JSON has: it helps to find a film, and the CSV stays as it was."""
+    if not day.with_age_sex:
+        return {}
+    study = row.study
+    age = study.age_years if study is not None else None
+    return {
+        "age_years": "" if age is None else int(age),
+        "sex": study.sex if study is not None else "",
+        "film_time": study.taken_at if study is not None else "",
+    }
 
 
 def _to_json_value(cell: int | str | Decimal) -> Any:

@@ -77,7 +77,7 @@ class WorklistRow:
     study: StudyInfo | None = None
     """Its identity is filled only when it was asked for."""
     thumbnail: bytes | SpooledPicture = field(default=b"", repr=False)
-    """JPEG of at most 160 pixels a side, got by `bytes()`; empty where the model saw no film."""
+    """JPEG of at most 160 pixels a side, got by `bytes()`; empty where nothing could be read."""
     heat: bytes | SpooledPicture = field(default=b"", repr=False)
     """The thumbnail with the class activation map over it, JPEG of the same size; empty where no
     place of the film adds to the score."""
@@ -114,6 +114,8 @@ class ScreenedDay:
     """Whether the heat maps lie beside the page as files, to be linked from it."""
     site: Site | None = None
     """The site file whose TB threshold `card` holds already."""
+    with_age_sex: bool = True
+    """Whether age, sex and the film's time are shown, and stand in the JSON."""
     archives: tuple[str, ...] = ()
     """Zip, gz and the like that lie among the films, by name: what is in them has no row."""
 
@@ -173,6 +175,7 @@ def refused_row(path: str, error: ImageError) -> WorklistRow:
         reason=str(error),
         reason_code=error.code,
         study=error.study,
+        thumbnail=error.thumbnail,
     )
 
 

@@ -83,6 +83,14 @@ def check_header(
     _check_view(elements)
     _check_frames(elements)
     _check_age(elements, age_years, min_age_years)
+
+
+def check_picture(elements: DicomElements) -> None:
+    """Raise UnsupportedImage where the header says that there is not one picture of a film's size.
+
+    What may be shown to a person must pass it too.
+    """
+    _check_frames(elements)
     _check_size(elements)
 
 

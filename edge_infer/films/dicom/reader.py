@@ -13,12 +13,13 @@ from edge_infer.films.dicom.colour import build_palette_table, merge_channels
 from edge_infer.films.dicom.display import show
 from edge_infer.films.dicom.elements import DicomElements, name_tag
 from edge_infer.films.dicom.file import DicomFile, parse_dicom
-from edge_infer.films.dicom.gates import check_header
+from edge_infer.films.dicom.gates import check_header, check_picture
 from edge_infer.films.dicom.grey import build_grey_table, read_grey_steps
 from edge_infer.films.dicom.orientation import find_orientation
 from edge_infer.films.dicom.pixel_data import PixelData, open_pixel_data
 from edge_infer.films.dicom.pixels import PixelFormat, StoredPixels, describe_pixels, read_pixels
 from edge_infer.films.dicom.shutter import read_shutter
+from edge_infer.films.dicom.taken import find_sex, find_taken_at
 from edge_infer.films.file import FilmFile
 from edge_infer.films.narrow_range import fill_range, find_narrow_range
 from edge_infer.films.radiograph import Radiograph
@@ -36,11 +37,15 @@ _LARGEST_ASPECT = 5.0
 
 
 def read_dicom(
-    file: FilmFile, *, size: tuple[int, int] | None = None, min_age_years: int | None = None
+    file: FilmFile,
+    *,
+    size: tuple[int, int] | None = None,
+    min_age_years: int | None = None,
+    is_judged: bool = True,
 ) -> Radiograph:
     """Read a DICOM film, compressed or not, with or without a preamble.
 
-    `size` and `min_age_years` are explained at `read_radiograph`.
+    `size`, `min_age_years` and `is_judged` are explained at `read_radiograph`.
 
     Raises UnreadableImage or UnsupportedImage with the StudyInfo read so far.
     """
@@ -51,7 +56,9 @@ def read_dicom(
             raise UnreadableImage(
                 "The file is cut off: it ends before its picture.", ReasonCode.TRUNCATED
             )
-        check_header(film.elements, age_years=study.age_years, min_age_years=min_age_years)
+        if is_judged:
+            check_header(film.elements, age_years=study.age_years, min_age_years=min_age_years)
+        check_picture(film.elements)
         orientation = find_orientation(film.elements)
         lies = size[::-1] if size is not None and orientation >= _FIRST_ON_ITS_SIDE else size
         full_shape, pixels, scale = _read_grey(film, lies)
@@ -79,6 +86,8 @@ def describe_study(elements: DicomElements) -> StudyInfo:
         study_instance_uid=elements.text("StudyInstanceUID", longest=_LONGEST_UID),
         sop_instance_uid=elements.text("SOPInstanceUID", longest=_LONGEST_UID),
         age_years=find_age(elements),
+        sex=find_sex(elements),
+        taken_at=find_taken_at(elements),
         has_burned_in_text=elements.text("BurnedInAnnotation").upper() == "YES",
         identity=Identity(
             accession_number=elements.text("AccessionNumber"),

@@ -39,11 +39,15 @@ _COLOUR_SHARE = 99.0
 
 
 def read_raster(
-    file: FilmFile, kind: FileKind, *, size: tuple[int, int] | None = None
+    file: FilmFile,
+    kind: FileKind,
+    *,
+    size: tuple[int, int] | None = None,
+    is_judged: bool = True,
 ) -> Radiograph:
     """Read one PNG, JPEG, TIFF or BMP film, `kind` saying which.
 
-    `size` is explained at `read_radiograph`.
+    `size` and `is_judged` are explained at `read_radiograph`.
 
     `pixels` covers the file's whole range as 0..65535, transparency over black, EXIF orientation
     applied; `pixel_aspect` is 1.0 and the study knows only its input type. Raises UnreadableImage
@@ -61,7 +65,8 @@ def read_raster(
         decoded, scale = _decode(data, header, factor)
         if decoded.ndim == 3:
             decoded = _without_idle_alpha(decoded, header)
-            _check_colour(decoded[..., :3])
+            if is_judged:
+                _check_colour(decoded[..., :3])
         sample = _to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header)
         _check_not_blank(sample)
         full_shape = _turn(header, decoded, scale)

@@ -209,3 +209,39 @@ def test_a_row_shows_where_its_score_comes_from(tmp_path: Path, tiny: Classifier
     assert red.shape == (64, 64), "as the thumbnail, here no larger than the network's input"
     assert red[:36].mean() > 60
     assert abs(red[48:].mean()) < 5
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "is_shown"),
+    [
+        ({"PatientAge": "009Y"}, ReasonCode.CHILD, True),
+        ({"ViewPosition": "LL"}, ReasonCode.LATERAL_VIEW, True),
+        ({"Modality": "CT"}, ReasonCode.OTHER_MODALITY, True),
+        ({"NumberOfFrames": 2}, ReasonCode.SEVERAL_FRAMES, False),
+        ({"PatientAge": "009Y", "NumberOfFrames": 2}, ReasonCode.SEVERAL_FRAMES, False),
+    ],
+)
+def test_a_refused_film_is_shown_small_and_its_reason_stays(
+    tmp_path: Path, tiny: Classifier, options: dict[str, Any], code: ReasonCode, is_shown: bool
+) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    pixels = np.tile(bands([10, 60, 130, 250], "u1"), (2, 2))
+    (films / "a.dcm").write_bytes(make_dicom(pixels, **options))
+    settings = DaySettings(
+        model=tiny, card=tiny.card, package_version="9.8.7", workers=1, pool=PoolHere()
+    )
+    pictures = []
+    # The second run takes the picture from the store.
+    for _ in range(2):
+        with KeptDay(tmp_path / "out", settings) as day:
+            day.register(find_films([films]), today=date(2026, 11, 24))
+            for _ in day.screen(day.files_to_look_at()):
+                pass
+            (row,) = day.write().day.rows
+            assert row.reason_code is code and row.finding is None
+            pictures.append(bytes(row.thumbnail))
+    assert pictures[0] == pictures[1] and bool(pictures[0]) is is_shown
+    if is_shown:
+        shown = cv2.imdecode(np.frombuffer(pictures[0], np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert shown is not None and max(shown.shape) <= 160 and np.ptp(shown) > 100

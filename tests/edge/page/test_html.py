@@ -86,7 +86,7 @@ def test_every_row_stands_in_worklist_order() -> None:
     names = ["b.dcm", "c.dcm", "e.dcm", "<img src=x onerror=alert(1)>.dcm", "d.dcm"]
     places = [page.text.index(name) for name in names]
     assert places == sorted(places)
-    assert len(page.all("img")) == 5, "one per screened film, one heat map, none from a file name"
+    assert len(page.all("img")) == 6, "one per screened film, a heat map beside the plain film"
     assert "93.1" in page.text
     assert "Why <img src=x onerror=alert(1)>.dcm <has> no score." in page.text
 
@@ -115,7 +115,7 @@ def test_the_page_is_readable_without_eyes() -> None:
     page = Page(a_day())
     assert page.all("html")[0]["lang"] == "en"
     assert all(cell.get("scope") in ("row", "rowgroup", "col") for cell in page.all("th"))
-    pattern = r"Film \d+(, small| with colours)"
+    pattern = r"Film \d+(, small|, plain| with colours)"
     assert all(re.fullmatch(pattern, str(image["alt"])) for image in page.all("img"))
     for landmark in ("h1", "header", "main", "footer"):
         assert len(page.all(landmark)) == 1
@@ -258,9 +258,9 @@ def test_text_burned_into_a_film_is_not_shown() -> None:
     study = StudyInfo(input_type=InputType.DICOM, has_burned_in_text=True)
     row = replace(with_heat(screened("a.dcm", "tuberculosis")), study=study)
     hidden = Page(replace(make_day([row]), has_pictures=True))
-    assert not hidden.all("img") and "text is burned into the film" in hidden.text
+    assert not hidden.all("img") and "may hold a name" in hidden.text
     asked = Page(replace(make_day([row], include_patient=True), has_pictures=True))
-    assert len(asked.all("img")) == 2
+    assert len(asked.all("img")) == 3
     assert "pictures/" not in asked.source, "never as a file of its own"
 
 
@@ -284,3 +284,87 @@ def test_the_map_of_the_referral_logit_is_called_the_tb_score_s(lang: Lang) -> N
     )
     page = Page(replace(a_day(lang=lang), rows=(row,)))
     assert words.heat_caption.format(name=words.small_score) in page.text
+
+
+def of_patient(row: WorklistRow, **facts: Any) -> WorklistRow:
+    assert row.study is not None
+    return replace(row, study=replace(row.study, **facts))
+
+
+def test_a_row_says_which_patient_it_is_of() -> None:
+    facts = {"age_years": 54.9, "sex": "M", "taken_at": "2026-11-23T09:42:10"}
+    day = make_day([of_patient(screened("a.dcm"), **facts)])
+    assert "M 54 · 09:42" in said(Page(day))
+    assert "남 54세 · 09:42" in said(Page(replace(day, lang=Lang.KO)))
+    asked = replace(day, include_patient=True)
+    assert "ID PID-88 · M 54 · 09:42" in said(Page(asked))
+    silent = Page(replace(asked, with_age_sex=False))
+    assert "ID PID-88" in said(silent) and "M 54" not in said(silent)
+    assert "09:42" not in silent.source, "neither to be read nor to sort by"
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"age_years": 7.2}, "7 years"),
+        ({"sex": "F"}, "F"),
+        ({"sex": "M", "age_years": 0.4}, "M 0"),
+        ({"taken_at": "2026-11-20T09:42:10"}, "2026-11-20 09:42"),
+        ({"taken_at": "T09:42:10"}, "09:42"),
+    ],
+)
+def test_what_the_header_does_not_say_is_left_out(facts: dict[str, Any], line: str) -> None:
+    page = Page(make_day([of_patient(screened("a.dcm"), **facts)]))
+    assert re.search(rf'<span class="who"><bdi>{re.escape(line)}</bdi></span>', page.source)
+    nothing = Page(make_day([screened("a.dcm")]))
+    assert 'class="who"' not in nothing.source
+
+
+def test_the_time_of_an_examination_sorts_it() -> None:
+    hours = (9, 8)
+    films = [
+        of_patient(screened(f"{hour}.dcm"), taken_at=f"2026-11-23T0{hour}:00:00") for hour in hours
+    ]
+    page = Page(make_day([of_study(film, str(n)) for n, film in enumerate(films)]))
+    times = [body["data-time"] for body in page.all("tbody") if "data-time" in body]
+    assert sorted(map(str, times)) == ["2026-11-23T08:00:00", "2026-11-23T09:00:00"]
+    assert {"value": "time"} in page.all("option")
+
+
+def abnormal(path: str, tenths: int, tb_tenths: int) -> WorklistRow:
+    row = screened(path, "pneumonia", tb_tenths=tb_tenths)
+    assert row.finding is not None
+    return of_study(replace(row, finding=replace(row.finding, abnormal_tenths=tenths)), path)
+
+
+def test_abnormal_films_stand_in_order_of_their_own_score_with_its_bar() -> None:
+    rows = [abnormal("low.dcm", 250, 300), abnormal("high.dcm", 1000, 10), screened("fine.dcm")]
+    page = Page(make_day(rows))
+    places = [page.text.index(name) for name in ("high.dcm", "low.dcm", "fine.dcm")]
+    assert places == sorted(places)
+    numbers = re.findall(r'class="rank">(\d+)<', page.source)
+    assert numbers == ["1", "2", "3"], "the page counts from top to bottom"
+    bars = re.findall(r"--score:([\d.]+);--threshold:([\d.]+)", page.source)
+    assert bars == [("100.0", "50.0"), ("25.0", "50.0"), ("0.0", "40.0")]
+    assert "Abnormal score (0–100)" in page.text and "TB score 1.0" in page.text
+
+
+def test_the_boxes_are_for_a_pen() -> None:
+    page = Page(a_day())
+    assert re.search(r"@media screen \{[^}]*\.test[^}]*display: none", page.source)
+    assert not page.all("input")[1:], "nothing on the page looks as if a mouse could tick it"
+
+
+@pytest.mark.parametrize("lang", Lang)
+def test_a_refused_film_is_shown_where_its_pixels_could_be_read(lang: Lang) -> None:
+    child = replace(refused("child.dcm", ReasonCode.CHILD), thumbnail=JPEG)
+    screen = replace(refused("ct.dcm", ReasonCode.OTHER_MODALITY), thumbnail=JPEG)
+    assert len(Page(replace(make_day([child, refused("cut.dcm")]), lang=lang)).all("img")) == 1
+    assert not Page(replace(make_day([screen]), lang=lang)).all("img"), "it may show a name"
+    assert len(Page(make_day([screen], include_patient=True)).all("img")) == 1
+
+
+def test_a_known_reason_is_said_in_the_page_s_language() -> None:
+    row = replace(refused("a.dcm"), reason="The file is empty.")
+    assert "빈 파일입니다." in Page(replace(make_day([row]), lang=Lang.KO)).text
+    assert "The file is empty." not in Page(replace(make_day([row]), lang=Lang.KO)).text
