@@ -226,6 +226,47 @@ def test_an_rle_segment_of_runs_cannot_fill_memory(tmp_path: Path) -> None:
     _refuse(path, ReasonCode.DAMAGED)
 
 
+CORNER = np.vstack([EIGHT, np.full((80, EIGHT.shape[1]), 7, "u1")])
+
+
+def _rle_frame(segment: bytes) -> bytes:
+    header = np.zeros(16, "<u4")
+    header[:2] = 1, 64
+    return header.tobytes() + segment + b"\0" * (len(segment) % 2)
+
+
+def _rle_segment(pixels: np.ndarray) -> bytearray:
+    """Write each row in runs, none of the longest length."""
+    segment = bytearray()
+    for row in pixels:
+        for start in range(0, row.size, 40):
+            assert len(set(row[start : start + 40])) == 1, "bands are 40 wide"
+            segment += bytes([257 - 40, row[start]])
+    return segment
+
+
+@pytest.mark.parametrize("grown", [1, 2, 7, 60])
+def test_an_rle_run_that_grew_is_damage_even_over_a_corner_all_alike(
+    grown: int, tmp_path: Path
+) -> None:
+    segment = _rle_segment(CORNER)
+    path = write_dicom(tmp_path, CORNER, syntax=made.RLE, frame=_rle_frame(bytes(segment)))
+    whole = read_radiograph(path)
+    assert whole.full_shape == CORNER.shape
+    segment[10] -= grown
+    path = write_dicom(tmp_path, CORNER, syntax=made.RLE, frame=_rle_frame(bytes(segment)))
+    _refuse(path, ReasonCode.DAMAGED)
+
+
+@pytest.mark.parametrize("padding", [b"\0\0", b"\xff\0", b"\x80\x80", b"\xc1\7"])
+def test_padding_of_an_rle_segment_is_no_damage(padding: bytes, tmp_path: Path) -> None:
+    segment = bytes(_rle_segment(CORNER))
+    path = write_dicom(tmp_path, CORNER, syntax=made.RLE, frame=_rle_frame(segment))
+    whole = read_radiograph(path).pixels
+    path = write_dicom(tmp_path, CORNER, syntax=made.RLE, frame=_rle_frame(segment + padding))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, whole)
+
+
 def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dicom_file, "MAX_INFLATED_BYTES", 2**20)
     path = tmp_path / "bomb.dcm"
