@@ -8,13 +8,16 @@ stream that this module inflates and bounds.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import BinaryIO, cast
 
+from pydicom.datadict import dictionary_has_tag, repeater_has_tag
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
@@ -34,6 +37,7 @@ _MOST_HEADER_BYTES = 2**26
 _PADDING = 2
 """Bytes that may follow a deflated data set, which is made even, or a sector full of zeros."""
 
+_UID_ROOT, _UID = "1.2.840.", re.compile(r"[0-9.]+")
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 """Float, double float and integer pixel data: parsing stops before any of them."""
 
@@ -105,10 +109,14 @@ def _parse_header(file: BinaryIO) -> DicomFile:
     file.seek(132 if head[128:] == b"DICM" else 4 if head[:4] == b"DICM" else 0)
     meta, _ = _read_elements(file, TransferSyntax.EXPLICIT_LITTLE, _is_past_file_meta)
     syntax_uid = DicomElements(meta).text("TransferSyntaxUID")
+    if syntax_uid.startswith(_UID_ROOT) and not _UID.fullmatch(syntax_uid):
+        raise _damaged()  # a bit of it was lost, and may not have been the only one
     syntax = TransferSyntax.find(syntax_uid) if syntax_uid else _guess_syntax(file)
     # A stream cut while deflated still gives its header; its pixels will be found missing.
     stream, is_whole = _inflate(file) if syntax.encoding is Encoding.DEFLATED else (file, True)
     dataset, is_cut = _read_elements(stream, syntax, lambda tag, _vr, _length: tag in _PIXEL_TAGS)
+    if any(_is_changed_tag(*pair) for pair in pairwise(chain(meta.keys(), dataset.keys()))):
+        raise _damaged()
     return DicomFile(
         elements=DicomElements(dataset),
         syntax=syntax,
@@ -133,6 +141,22 @@ def _read_elements(
         defer_size=_LONGEST_VALUE,
     )
     return dataset, watched.is_cut and _is_at_end(stream)
+
+
+def _is_changed_tag(tag: BaseTag, following: BaseTag) -> bool:
+    """Tell that a tag was changed: it stands out of order (PS3.5 7.1), and no standard knows it.
+
+    Some systems write elements in an order of their own, and private ones of any number: neither
+    alone is damage. Where a bit of a tag is lost, so is what it said: how the pixels are stored.
+    """
+    return following <= tag and not (_is_known(tag) and _is_known(following))
+
+
+def _is_known(tag: BaseTag) -> bool:
+    is_group_length = tag.element == 0
+    return bool(
+        tag.is_private or is_group_length or dictionary_has_tag(tag) or repeater_has_tag(tag)
+    )
 
 
 def _is_at_end(stream: BinaryIO) -> bool:

@@ -448,3 +448,51 @@ def _refuse(path: Path, code: ReasonCode) -> str:
     unsupported = {ReasonCode.NO_PIXELS, ReasonCode.TOO_LARGE}
     assert isinstance(caught.value, UnsupportedImage if code in unsupported else UnreadableImage)
     return str(caught.value)
+
+
+def _with_tag(content: bytes, old: tuple[int, int], new: tuple[int, int]) -> bytes:
+    before = struct.pack("<HH", *old)
+    assert before in content
+    return content.replace(before, struct.pack("<HH", *new), 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ((0x0002, 0x0003), (0x0002, 0x2003)),
+        ((0x0002, 0x0002), (0x000A, 0x0002)),
+        ((0x0028, 0x0101), (0x0028, 0x8101)),
+        ((0x0028, 0x0004), (0x0008, 0x0004)),
+    ],
+)
+@pytest.mark.parametrize("syntax", [made.EXPLICIT, made.IMPLICIT])
+def test_a_tag_of_which_a_bit_was_lost_is_damage(
+    old: tuple[int, int], new: tuple[int, int], syntax: str, tmp_path: Path
+) -> None:
+    """What it said of the pixels would be missing, and the film be shown another way."""
+    path = tmp_path / "film.dcm"
+    path.write_bytes(_with_tag(made.make_dicom(EIGHT, syntax=syntax), old, new))
+    with pytest.raises(UnreadableImage) as caught:
+        read_radiograph(path)
+    assert caught.value.code is ReasonCode.DAMAGED
+
+
+@pytest.mark.parametrize("new", [(0x0018, 0x1400), (0x0019, 0x0010), (0x60FE, 0x0010)])
+def test_an_order_of_its_own_is_no_damage(new: tuple[int, int], tmp_path: Path) -> None:
+    """A known element, a private one, and an overlay's among 256, where the age stood."""
+    path = tmp_path / "film.dcm"
+    content = made.make_dicom(EIGHT)
+    path.write_bytes(content)
+    plain = read_radiograph(path).pixels
+    path.write_bytes(_with_tag(content, (0x0010, 0x0020), new))
+    np.testing.assert_array_equal(read_radiograph(path).pixels, plain)
+
+
+def test_a_transfer_syntax_that_is_no_uid_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "film.dcm"
+    content = made.make_dicom(EIGHT, syntax=made.JPEG_BASELINE)
+    harmed = content.replace(b"1.2.840.10008.1.2.4.50", b"1.2.840.1000:.1.2.4.50")
+    assert harmed != content
+    path.write_bytes(harmed)
+    with pytest.raises(UnreadableImage, match="header is damaged"):
+        read_radiograph(path)
