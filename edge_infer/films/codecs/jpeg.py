@@ -32,6 +32,7 @@ _KEPT = frozenset({_DHT, _DAC, _DQT, _DRI, _SOS, 0xE8, 0xF8})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, _DAC} | {0xF7}
 """SOF0..SOF15 without DHT, JPG and DAC, and SOF55 of JPEG-LS."""
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
 _LOSSLESS = 0xC3
 _JPEG_LS = 0xF7
 _DCT = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
@@ -39,6 +40,7 @@ _DCT = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _DECODED = _DCT | {_LOSSLESS, _JPEG_LS}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
+_BETWEEN_SCANS = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_PADDING = 16
 """Zero bytes before the end mark; more are a stretch that was overwritten."""
@@ -168,6 +170,8 @@ def decode_jpeg(
         head = head[:2] + _adobe(0) + head[2:]
     if jpeg.process == _LOSSLESS and _is_zeroed(jpeg):
         raise _damaged()
+    if jpeg.process in _PROGRESSIVE and not _is_finished(jpeg):
+        raise _truncated()
     if jpeg.bits > 8:
         return _decode_deep(jpeg)
     decoded = _decode_strictly(jpeg, head, scale)
@@ -283,6 +287,29 @@ def _is_zeroed(jpeg: Jpeg) -> bool:
     table = jpeg.head.find(bytes([0xFF, _DHT]))
     is_flat = table < 0 or jpeg.head[table + 21] == 0
     return not is_flat and jpeg.data.find(_ZEROS, jpeg.scan_at, jpeg.end) >= 0
+
+
+def _is_finished(jpeg: Jpeg) -> bool:
+    """Tell whether a progressive picture's scans bring every coefficient to its last bit (G.1.1.1).
+
+    One that was cut between two scans decodes without a warning, coarsely; the standard asks for
+    the DC coefficients alone, but encoders write all.
+    """
+    data = jpeg.stream
+    first = jpeg.frame_at + 6
+    names = jpeg.head[first : first + 3 * jpeg.samples : 3]
+    bits_left = {name: [1] * _BLOCK**2 for name in names}
+    at = data.rindex(bytes([0xFF, _SOS]), 0, len(jpeg.head))
+    while (found := _BETWEEN_SCANS.search(data, at)) is not None and found[1] != _EOI[1:]:
+        at = found.end()
+        segment = data[at + 2 : at + int.from_bytes(data[at : at + 2], "big")]
+        if found[1][0] == _SOS and len(segment) >= 4:
+            first, last, low = segment[-3], segment[-2], segment[-1] & 15
+            for name in segment[1 : 1 + 2 * segment[0] : 2]:
+                for place in range(first, min(last + 1, _BLOCK**2)) if name in bits_left else ():
+                    bits_left[name][place] = low
+        at += len(segment)
+    return not any(map(any, bits_left.values()))
 
 
 def _decode_strictly(jpeg: Jpeg, head: bytes, scale: int) -> NDArray[np.uint8]:

@@ -241,3 +241,31 @@ def test_a_lossless_jpeg_with_one_byte_left(predictor: int) -> None:
         with pytest.raises(UnreadableImage):
             decode_jpeg(read_jpeg(data[:-2] + left + data[-2:]))
     np.testing.assert_array_equal(decode_jpeg(read_jpeg(data[:-2] + b"\0" + data[-2:])), TWELVE)
+
+
+def _scans(data: bytes) -> list[int]:
+    """Return where the scans of a progressive JPEG begin, their tables aside."""
+    return [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+
+
+PROGRESSIVE = {
+    "Pillow": EIGHT_BIT["progressive"],
+    "Pillow, colour": _pillow(np.dstack([EIGHT] * 3), progressive=True),
+    "OpenCV": cv2.imencode(".jpg", EIGHT, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes(),
+}
+
+
+@pytest.mark.parametrize("name", PROGRESSIVE)
+def test_a_progressive_jpeg_cut_between_two_scans_is_refused(name: str, tmp_path: Path) -> None:
+    """Without a warning it would be the film out of focus."""
+    data, path = PROGRESSIVE[name], tmp_path / "film.jpg"
+    path.write_bytes(data)
+    assert read_radiograph(path).full_shape == EIGHT.shape
+    scans = _scans(data)
+    assert len(scans) >= 5
+    for at in scans[1:]:
+        for end in (b"", b"\xff\xd9"):
+            path.write_bytes(data[:at] + end)
+            assert _refuse(path) is ReasonCode.TRUNCATED
+    path.write_bytes(data[:-2])
+    assert read_radiograph(path).full_shape == EIGHT.shape
