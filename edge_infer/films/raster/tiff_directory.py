@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnreadableImage
 
-_FORMATS = {1: "u1", 3: "u2", 4: "u4", 7: "u1"}
-"""BYTE, SHORT, LONG, UNDEFINED: the types of every tag that is read here."""
+_FORMATS = {1: "u1", 3: "u2", 4: "u4", 6: "u1", 7: "u1", 8: "u2", 9: "u4", 13: "u4"}
+"""BYTE, SHORT, LONG, UNDEFINED, which every tag that is read here should be of; and SBYTE, SSHORT,
+SLONG, IFD, as some writers have it (no number here is negative)."""
 _TAGS = frozenset(
     (
         *(254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279),
@@ -63,7 +64,8 @@ class TiffDirectory:
 def read_tiff_directories(data: bytes) -> list[TiffDirectory]:
     """Return the pages of a classic TIFF file, first to last.
 
-    Raises struct.error where the file ends too early and UnreadableImage for BigTIFF and loops.
+    Raises struct.error where the file ends too early and UnreadableImage for BigTIFF, for loops,
+    and for a tag that is no whole number.
     """
     order: Order = "<" if data[:2] == b"II" else ">"
     if struct.unpack_from(f"{order}H", data, 2)[0] != 42:
@@ -92,8 +94,14 @@ def _read_tags(data: bytes, at: int, order: Order) -> tuple[_Tags, int]:
     tags: _Tags = {}
     for entry in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, values = struct.unpack_from(f"{order}HHI", data, entry)
-        if kind not in _FORMATS or tag not in _TAGS:
+        if tag not in _TAGS:
             continue
+        if kind not in _FORMATS:
+            raise UnreadableImage(
+                f"The tags of this TIFF file are damaged (tag {tag} has type {kind}); export it "
+                "again.",
+                ReasonCode.DAMAGED,
+            )
         number = np.dtype(_FORMATS[kind]).newbyteorder(order)
         start = entry + 8
         if number.itemsize * values > 4:

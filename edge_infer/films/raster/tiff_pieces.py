@@ -115,7 +115,8 @@ def _locate(data: bytes, page: TiffDirectory, places: list[_Place]) -> tuple[lis
     if page.compression == _PLAIN:
         # A count may be wrong; how much is needed is known.
         needed = np.array([_row_bytes(page, place) * _rows_due(page, place) for place in places])
-        if (counts < needed).any():
+        there = np.minimum(counts, len(data) - offsets)
+        if (counts < needed).any() or (there > [_most_plain(page, one) for one in places]).any():
             raise damaged_tiff()
         counts = needed
     order = np.argsort(offsets, kind="stable")
@@ -126,6 +127,17 @@ def _locate(data: bytes, page: TiffDirectory, places: list[_Place]) -> tuple[lis
     if (offsets >= len(data)).any() or (offsets + counts > len(data) + 2 * _SLACK).any():
         raise _truncated()
     return offsets.tolist(), counts.tolist()
+
+
+def _most_plain(page: TiffDirectory, place: _Place) -> int:
+    """Return how many bytes an uncompressed piece may have, beyond which it is of other numbers.
+
+    Read with fewer bits than it was written, a film would be noise. The last strip's count is the
+    one that is often wrong.
+    """
+    whole = _row_bytes(page, place) * page.piece[0]
+    is_last = not page.is_tiled and place.rows.stop >= page.height
+    return 2 * whole - 1 if is_last else whole + _row_bytes(page, place) - 1
 
 
 def _rows_due(page: TiffDirectory, place: _Place) -> int:

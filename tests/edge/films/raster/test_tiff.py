@@ -167,6 +167,39 @@ def test_counts_that_are_wrong_where_it_does_not_matter(tmp_path: Path) -> None:
     assert refuse(make_tiff(GREY8, tags={279: (size - 300,)}), tmp_path) is ReasonCode.DAMAGED
 
 
+def _retype(data: bytes, tag: int, kind: int) -> bytes:
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, entry)[0] == tag:
+            return data[: entry + 2] + struct.pack("<H", kind) + data[entry + 4 :]
+    raise AssertionError(f"no tag {tag}")
+
+
+@pytest.mark.parametrize("tag", [256, 258, 259, 262, 273, 277, 278])
+@pytest.mark.parametrize("kind", [0, 2, 5, 12])
+def test_a_tag_that_is_no_number_is_damage(tag: int, kind: int, tmp_path: Path) -> None:
+    """A bit of the type of BitsPerSample, and the film was read as one of 1 bit."""
+    assert refuse(_retype(film(GREY16, 1), tag, kind), tmp_path) is ReasonCode.DAMAGED
+
+
+@pytest.mark.parametrize("per_strip", [PER_STRIP, ROWS])
+@pytest.mark.parametrize("bits", [(), (1,), (8,)])
+def test_strips_of_more_bytes_than_their_numbers_take_are_no_film(
+    bits: tuple[int, ...], per_strip: int, tmp_path: Path
+) -> None:
+    parts = [GREY16[top : top + per_strip].tobytes() for top in range(0, ROWS, per_strip)]
+    data = make_strips(parts, shape=GREY16.shape, bits=16, rows=per_strip, tags={258: bits})
+    assert refuse(data, tmp_path) is ReasonCode.DAMAGED
+
+
+def test_signed_types_of_tags_are_numbers_too(tmp_path: Path) -> None:
+    data = film(GREY16, 1)
+    for tag in (256, 257, 258, 259, 273, 278, 279):
+        data = _retype(data, tag, 9)
+    np.testing.assert_array_equal(read(data, tmp_path), GREY16)
+
+
 def test_a_thumbnail_may_come_first(tmp_path: Path) -> None:
     for reduced in ((1,), (0,)):
         both = _chain([GREY8[:64, :60], GREY8], reduced=(reduced[0], 0))
