@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def write_dicom(
     `window` is centre and width in `bits`; without it the whole range is shown.
     """
     uid, encode = _BASELINE if syntax == "jpeg_dicom" else SYNTAXES[syntax]
-    film = _describe(pixels.shape)
+    film = _describe(pixels)
     film.file_meta = FileMetaDataset()
     # pydicom compresses RLE itself, from an uncompressed film.
     film.file_meta.TransferSyntaxUID = UID(SYNTAXES["explicit"][0] if syntax == "rle" else uid)
@@ -86,13 +87,15 @@ def write_dicom(
     film.save_as(path, enforce_file_format=True)
 
 
-def _describe(shape: tuple[int, ...]) -> Dataset:
+def _describe(pixels: NDArray[np.uint16]) -> Dataset:
     film = Dataset()
     film.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.1")
-    film.SOPInstanceUID = generate_uid()
-    film.StudyInstanceUID, film.SeriesInstanceUID = generate_uid(), generate_uid()
+    # Of the film alone, so that the same film is the same bytes in every run.
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(film, keyword, generate_uid(entropy_srcs=[keyword, digest]))
     film.Modality, film.BodyPartExamined, film.ViewPosition = "CR", "CHEST", "PA"
-    film.Rows, film.Columns = shape
+    film.Rows, film.Columns = pixels.shape
     film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
     film.PixelRepresentation = 0
     return film
