@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from edge_infer.errors import ReasonCode, UnsupportedImage
 from edge_infer.films.dicom.age import find_stated_age
 from edge_infer.films.dicom.elements import DicomElements, name_tag
+from edge_infer.films.dicom.own_results import own_mark
 from edge_infer.films.dicom.words import (
     CHEST,
     FRONTAL,
@@ -95,6 +96,11 @@ def check_picture(elements: DicomElements) -> None:
 
 
 def _check_kind(elements: DicomElements) -> None:
+    if (mark := own_mark(elements)) is not None:
+        raise UnsupportedImage(
+            f"This is a result of this program, not a film: {_quote(elements, mark)}.",
+            ReasonCode.OTHER_MODALITY,
+        )
     sop_class = elements.text("SOPClassUID")
     if sop_class == _DIRECTORY_CLASS or elements.has("DirectoryRecordSequence"):
         raise UnsupportedImage(

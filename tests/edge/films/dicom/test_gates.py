@@ -93,6 +93,16 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 REFUSED: dict[str, tuple[dict[str, Any], ReasonCode, str]] = {
     "CT": ({"Modality": "CT"}, ReasonCode.OTHER_MODALITY, "Modality (0008,0060) is 'CT'"),
     "MG": ({"Modality": "MG"}, ReasonCode.OTHER_MODALITY, "Modality (0008,0060) is 'MG'"),
+    "a result of ours, of the chest": (
+        {"Modality": "OT", "Manufacturer": "cxr-edge"},
+        ReasonCode.OTHER_MODALITY,
+        "Manufacturer (0008,0070) is 'cxr-edge'",
+    ),
+    "a capture by us": (
+        {"SecondaryCaptureDeviceManufacturer": "cxr-edge"},
+        ReasonCode.OTHER_MODALITY,
+        "SecondaryCaptureDeviceManufacturer (0018,1016) is 'cxr-edge'",
+    ),
     "CT class without modality": (
         {"Modality": None, "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"},
         ReasonCode.OTHER_MODALITY,
