@@ -220,7 +220,8 @@ class KeptDay:
         files = self.files()
         names = name_films(self._store.inputs(), (file.found for file in files))
         outcomes = self._store.outcomes(self._mode, include_patient=self._settings.include_patient)
-        return self._rows.make(outcomes, names, with_waiting=with_waiting), len(files)
+        with closing(outcomes):  # before the store is, also where a row could not be made
+            return self._rows.make(outcomes, names, with_waiting=with_waiting), len(files)
 
     def _audit(self, rows: Sequence[tuple[StoredFile, WorklistRow]]) -> None:
         lines = [

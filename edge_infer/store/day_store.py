@@ -23,7 +23,7 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,8 @@ CREATE TABLE IF NOT EXISTS film (
 CREATE TABLE IF NOT EXISTS patient (sha256 TEXT PRIMARY KEY, identity TEXT NOT NULL);
 """
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE")
+_GONE = ("SQLITE_IOERR", "SQLITE_READONLY")
+"""What is said of an open database whose file is no longer there."""
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 TRANSIENT: Final = frozenset(
     {
@@ -229,7 +231,7 @@ class DayStore:
 
     def outcomes(
         self, mode: ReadingMode, *, include_patient: bool
-    ) -> Iterator[tuple[StoredFile, FilmOutcome | None]]:
+    ) -> Generator[tuple[StoredFile, FilmOutcome | None], None, None]:
         """Yield every row with its outcome, None where it has none; identity only if asked for."""
         cursor = self._connection.cursor()
         cursor.row_factory = sqlite3.Row
@@ -365,6 +367,11 @@ def converted(folder: Path) -> Iterator[None]:
 
 
 def _explain(folder: Path, error: sqlite3.Error, name: str) -> str:
+    if not _is_there(folder) or (name.startswith(_GONE) and not _is_there(folder / STORE_NAME)):
+        return (
+            f"The day cannot be kept in {folder} ({error}): if it lies on a stick or a network "
+            "drive that is gone, connect it again and run again, or name another folder with --out."
+        )
     if name.startswith(_DAMAGED):
         return (
             f"{STORE_NAME} in {folder} is damaged ({error}): move it away and run again; its films "
@@ -377,13 +384,22 @@ def _explain(folder: Path, error: sqlite3.Error, name: str) -> str:
         )
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
         return (
-            f"The day cannot be kept in {folder} ({error}): allow writing there, or name another "
-            "folder with --out."
+            f"The day cannot be kept in {folder} ({error}): allow writing there, free the disk, or "
+            "name another folder with --out."
         )
     return (
         f"The folder {folder} does not lock its files as a day's record needs ({error}), as some "
         "network drives do not: name a folder on this PC's own disk with --out."
     )
+
+
+def _is_there(place: Path) -> bool:
+    """Say whether the system still finds it: of a drive pulled out it may say EIO."""
+    try:
+        place.stat()
+    except OSError:
+        return False
+    return True
 
 
 def read_inputs(connection: sqlite3.Connection) -> dict[int, GivenInput]:

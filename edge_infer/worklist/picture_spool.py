@@ -6,6 +6,7 @@ crash. It lies in the results' folder, which will hold the same pictures in the 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,8 @@ class PictureSpool:
 
     def close(self) -> None:
         """Let the pictures go."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a full disk, which `keep` has told of
+            self._file.close()
 
     def keep(self, picture: bytes) -> SpooledPicture:
         """Write a picture to the disk and return its place; ReportError where the disk is full."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,3 +49,22 @@ def test_the_page_is_the_same_with_pictures_from_the_disk(tmp_path: Path) -> Non
 def test_no_place_for_pictures_is_an_error_that_can_be_shown(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="free the disk"):
         PictureSpool(tmp_path / "missing")
+
+
+class _FullDisk(io.BytesIO):
+    def write(self, _data: object, /) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written is tried again when the file is closed."""
+    file = io.BufferedRandom(_FullDisk())  # type: ignore[arg-type]
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: file)
+    with pytest.raises(ReportError, match="free the disk"):
+        _keep_some(tmp_path)
+
+
+def _keep_some(folder: Path) -> None:
+    with PictureSpool(folder) as spool:
+        for size in (500, 100_000):
+            spool.keep(bytes(size))
