@@ -8,6 +8,7 @@ CxrError
 ├── ReportError               the worklist cannot be written
 │   └── FileInUse               until another program closes one of its files
 ├── SiteError                 a site file, or what it is made of, is damaged or of another model
+├── NetError                  an address, a peers file or a certificate, or a peer, is not as needed
 ├── ConfigError  (cxr_train.errors)
 ├── DataError    (cxr_train.errors)
 └── ParityError  (cxr_export.errors)
@@ -105,3 +106,7 @@ class FileInUse(ReportError):
 
 class SiteError(CxrError):
     """A site file, or the lists and labels one is made of, cannot be used with this model."""
+
+
+class NetError(CxrError):
+    """What is needed to talk to other nodes (an address, a file, a peer) is not as it should be."""

@@ -27,9 +27,10 @@ def run_command(
     app: typer.Typer,
     arguments: Sequence[str] | None = None,
     *,
+    extra: str = "train",
     extra_modules: Collection[str] = (),
 ) -> None:
-    """Run a command and exit; `extra_modules` are those that only the extra `train` installs."""
+    """Run a command and exit; `extra_modules` are those that only this extra installs."""
     print_any_name()
     try:
         app(args=arguments)
@@ -37,9 +38,9 @@ def run_command(
         _say(name, str(error))
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
-        if error.name not in extra_modules:
+        if (error.name or "").partition(".")[0] not in extra_modules:
             raise
-        _say(name, f'{error.name} is missing: pip install "cxr-edge[train]"')
+        _say(name, f'{error.name} is missing: pip install "cxr-edge[{extra}]"')
         sys.exit(CANNOT_START)
 
 

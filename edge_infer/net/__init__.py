@@ -1,0 +1,1 @@
+"""Films in over the wire, results back into the archive; installed by the extra `dicom`."""

@@ -1,0 +1,99 @@
+"""Where films that came over the wire are kept: whole, on the disk, each under one name.
+
+An object grows in `incoming` and moves into `films` when it is whole and synced, so whoever looks
+through `films` sees no half of one, and a kill leaves nothing there. Its name is a hash of its SOP
+instance UID: nothing of the patient is in it, and an object sent again takes its own place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from edge_infer.errors import NetError
+from edge_infer.pc.whole_files import put_in_place, remove, require_writable, sync_folder
+
+_FILMS, _INCOMING = "films", "incoming"
+_DAY_S: Final = 86_400
+
+
+class Spool:
+    """A folder of films received; `films` is what is to be screened."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folders, for their owner only; NetError where they cannot be written.
+
+        What a killed run had half received goes: nobody was told that it had arrived.
+        """
+        self.films, self._incoming = folder / _FILMS, folder / _INCOMING
+        try:
+            for one in (folder, self.films, self._incoming):
+                one.mkdir(mode=0o700, parents=True, exist_ok=True)
+                one.chmod(0o700)
+            require_writable(self._incoming)
+        except OSError as error:
+            raise NetError(
+                f"Films cannot be kept in {folder} ({error.strerror}): free the disk or name "
+                "another folder with --out."
+            ) from error
+        remove(self._incoming.iterdir())
+
+    def begin(self) -> tuple[Path, BinaryIO]:
+        """Open a file for an object that begins to arrive; raises OSError."""
+        path = self._incoming / f"{uuid.uuid4().hex}.part"
+        return path, path.open("xb")
+
+    def keep(self, path: Path, file: BinaryIO, sop_instance_uid: str) -> Path:
+        """Close an object that has arrived and return its place among the films, all of it synced.
+
+        One that is there already stays if it is the same, and is replaced if it is not. Raises
+        OSError; nothing is kept then.
+        """
+        place = self.place_of(sop_instance_uid)
+        with file:
+            file.flush()
+            os.fsync(file.fileno())
+        if place.exists() and filecmp.cmp(path, place, shallow=False):
+            remove([path])
+        else:
+            put_in_place(path, place)
+        # Also where it was there: a run killed in between may not have come so far.
+        sync_folder(self.films)
+        return place
+
+    def place_of(self, sop_instance_uid: str) -> Path:
+        """Return where the object with this UID is, or would be."""
+        return self.films / f"{hash_uid(sop_instance_uid)}.dcm"
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self._incoming).free
+
+    def remove_older(self, days: int, *, now: float | None = None) -> int:
+        """Remove films that came more than `days` days ago, and return how many."""
+        before = (time.time() if now is None else now) - days * _DAY_S
+        removed = 0
+        for path in self.films.iterdir():
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+
+def discard(path: Path, file: BinaryIO) -> None:
+    """Close and remove an object that will not be kept."""
+    with contextlib.suppress(OSError):
+        file.close()  # what is buffered may not fit on the disk any more
+    remove([path])
+
+
+def hash_uid(uid: str) -> str:
+    """Return 32 letters that stand for a UID in names and logs."""
+    return hashlib.sha256(uid.encode("utf-8", "surrogatepass")).hexdigest()[:32]
