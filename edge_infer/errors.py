@@ -6,7 +6,8 @@ CxrError
 │   └── UnsupportedImage        sound, but not an image the model is for
 ├── ModelError                the .onnx is missing, damaged, has no card, or another schema's card
 ├── ReportError               the worklist cannot be written
-│   └── FileInUse               until another program closes one of its files
+│   ├── FileInUse               until another program closes one of its files
+│   └── DayInUse                another run keeps the day
 ├── SiteError                 a site file, or what it is made of, is damaged or of another model
 ├── NetError                  an address, a peers file or a certificate, or a peer, is not as needed
 ├── ConfigError  (cxr_train.errors)
@@ -102,6 +103,10 @@ class ReportError(CxrError):
 
 class FileInUse(ReportError):
     """Another program has a file of the results open; what waits can be written once it closes."""
+
+
+class DayInUse(ReportError):
+    """Another run keeps the day; it can be looked at meanwhile."""
 
 
 class SiteError(CxrError):

@@ -39,7 +39,7 @@ from edge_infer.pc.long_paths import reachable
 from edge_infer.store.day_store import DayStore, StoredFile
 from edge_infer.store.outcome import ScoredFilm
 from edge_infer.workers.pool import Crew, Pool, run_isolated
-from edge_infer.worklist.audit_trail import append_lines, describe_decision
+from edge_infer.worklist.audit_trail import append_lines, describe_decision, describe_mark
 from edge_infer.worklist.picture_spool import PictureSpool, remove_old_spools
 from edge_infer.worklist.rows import DEFAULT_PREVALENCE, ScreenedDay, WorklistRow, in_order
 from edge_infer.worklist.site import Site
@@ -96,6 +96,8 @@ class KeptDay:
         remove_old_spools(folder)
         self._pictures = PictureSpool(folder)
         self._rows = RowMaker(settings.card, self._pictures)
+        self._listed_mark = 0
+        """The last thing said that the lists have."""
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +186,7 @@ class KeptDay:
         outcome a row too.
         """
         self.record()
+        last_mark = self._store.last_mark()
         rows, n_files = self._make_rows(with_waiting=with_waiting)
         site = self._settings.site
         day = ScreenedDay(
@@ -204,13 +207,19 @@ class KeptDay:
         )
         self._store.require_ownership()
         self._audit(rows)
+        self._audit_marks()
         csv = write_lists(day, self.folder)
+        self._listed_mark = last_mark
         if day.has_pictures:
             write_pictures(day, self.folder)
         is_final = all(row.reason_code is not ReasonCode.ARRIVING for _, row in rows)
         if day.is_complete and is_final:
             self._store.mark_finished()
         return WrittenDay(day=day, folder=self.folder, csv=csv)
+
+    def has_news_from_desk(self) -> bool:
+        """Tell whether something was said of a film that the lists do not have."""
+        return self._store.last_mark() != self._listed_mark
 
     def has_rows(self) -> bool:
         """Tell whether a list would have a row."""
@@ -221,7 +230,12 @@ class KeptDay:
         names = name_films(self._store.inputs(), (file.found for file in files))
         outcomes = self._store.outcomes(self._mode, include_patient=self._settings.include_patient)
         with closing(outcomes):  # before the store is, also where a row could not be made
-            return self._rows.make(outcomes, names, with_waiting=with_waiting), len(files)
+            rows = self._rows.make(outcomes, names, with_waiting=with_waiting)
+        marks = self._store.marks()
+        return [
+            (file, replace(row, marks=marks[file.sha256]) if file.sha256 in marks else row)
+            for file, row in rows
+        ], len(files)
 
     def _audit(self, rows: Sequence[tuple[StoredFile, WorklistRow]]) -> None:
         lines = [
@@ -242,6 +256,16 @@ class KeptDay:
         if new:
             append_lines(self.folder, new, now=datetime.now().astimezone())
             self._store.mark_audited({line.row: line.digest for line in new})
+
+    def _audit_marks(self) -> None:
+        new = self._store.unaudited_marks()
+        if new:
+            lines = [
+                describe_mark(one.number, one.sha256, one.kind, one.value, said_at=one.at)
+                for one in new
+            ]
+            append_lines(self.folder, lines, now=datetime.now().astimezone())
+            self._store.mark_marks_audited(new[-1].number)
 
     def _final(self) -> frozenset[str]:
         return self._store.final_hashes(

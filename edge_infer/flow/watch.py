@@ -86,6 +86,8 @@ class WatchedDay:
         """Write the lists where they are stale; while another program has one open, try later."""
         if self._monotonic() < self._next_write:
             return
+        if self.written is not None and self.kept.has_news_from_desk():
+            self.is_stale = True
         if self._has_second_csv:
             # Once the spreadsheet lets go of the CSV, what it showed is old.
             with contextlib.suppress(OSError):
@@ -127,13 +129,15 @@ class Watch:
         is_dated: bool,
         say: Callable[[str], None],
         warn: Callable[[str], None] = lambda _: None,
+        tell_trouble: Callable[[str], None] = lambda _: None,
         clock: Clock,
         crew: Crew | None = None,
         start_crew: Callable[[int], Crew] | None = None,
     ) -> None:
         """Write into `folder`, today's where days are dated.
 
-        `say` gets the heartbeat line, `warn` each trouble that is in it, once as it comes.
+        `say` gets the heartbeat line, `warn` each trouble that is in it, once as it comes, and
+        `tell_trouble` all of them, every second; an empty text where there is none.
         `crew` has started already, for what is there first; `start_crew` starts the worker that
         waits for the next film: with 1 s for starting one at every arrival, a film would be listed
         that much later.
@@ -142,6 +146,7 @@ class Watch:
         self._crew = crew
         self._inputs, self._first_folder, self._settings = inputs, folder, settings
         self._is_dated, self._say, self._warn, self._clock = is_dated, say, warn, clock
+        self._tell_trouble = tell_trouble
         self._warned: set[str] = set()
         self._arrivals = Arrivals()
         self._days: dict[Path, WatchedDay] = {}
@@ -355,6 +360,7 @@ class Watch:
         each = [self._trouble, *(day.trouble for day in self._days.values())]
         troubles = list(filter(None, each))
         self._say("; ".join([text, *troubles]))
+        self._tell_trouble("; ".join(troubles))
         for trouble in troubles:
             if trouble not in self._warned:
                 self._warn(trouble)

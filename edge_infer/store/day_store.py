@@ -15,6 +15,7 @@ shared memory does not work. `store_owner` lets one writer in.
 - `input`: the folders and files given on the command line. A place belongs to the input under
   which it was first seen, whoever names it later, so no spelling and no folder above doubles it.
 - `patient`: who the film is of, by content; empty unless `--include-patient` filled it.
+- `mark`: what people at the desk said of a content; see `marks.py`. Not there until one is said.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from edge_infer.errors import ImageError, ReasonCode, ReportError
 from edge_infer.films.find import FoundFilm, FoundFilms, GivenInput
 from edge_infer.films.look import Look
 from edge_infer.films.study import Identity
+from edge_infer.store import marks as store_marks
 from edge_infer.store import owner as store_owner
 from edge_infer.store.outcome import (
     FilmOutcome,
@@ -41,6 +43,7 @@ from edge_infer.store.outcome import (
     from_columns,
     to_columns,
 )
+from edge_infer.worklist.marks import Marks
 
 STORE_NAME: Final = "day.sqlite"
 _VERSION: Final = 1
@@ -233,16 +236,28 @@ class DayStore:
         self, mode: ReadingMode, *, include_patient: bool
     ) -> Generator[tuple[StoredFile, FilmOutcome | None], None, None]:
         """Yield every row with its outcome, None where it has none; identity only if asked for."""
-        cursor = self._connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        # Film by film: a day's thumbnails are not held twice.
-        with converted(self.folder), closing(cursor):
-            films = cursor.execute(_OUTCOMES, (include_patient, mode.as_text()))
-            for file, film in zip(self.files(), films, strict=True):
-                columns = dict(film)
-                known = columns["identity"]
-                identity = Identity(**json.loads(known)) if known else None
-                yield file, from_columns(columns, identity)
+        with converted(self.folder):
+            yield from read_outcomes(self._connection, mode, include_patient=include_patient)
+
+    def marks(self) -> dict[str, Marks]:
+        """Return what people said of the films, by content."""
+        with converted(self.folder):
+            return store_marks.read_marks(self._connection)
+
+    def last_mark(self) -> int:
+        """Return a number that grows with everything said."""
+        with converted(self.folder):
+            return store_marks.last_number(self._connection)
+
+    def unaudited_marks(self) -> list[store_marks.LoggedMark]:
+        """Return what was said and is not in the audit trail yet, oldest first."""
+        with converted(self.folder):
+            return store_marks.read_unaudited(self._connection)
+
+    def mark_marks_audited(self, last: int) -> None:
+        """Remember that the audit trail has all that was said, up to this number."""
+        with self._writing() as connection:
+            store_marks.mark_audited(connection, last)
 
     def mark_audited(self, lines: dict[int, str]) -> None:
         """Remember what the audit trail says of each row."""
@@ -279,10 +294,8 @@ class DayStore:
 # A place's own refusal stands while the file is arriving, and where its content has no outcome
 # under this mode.
 _OUTCOMES = """
-SELECT row, cam_shape, study, identity,
-  CASE WHEN is_own THEN NULL ELSE thumbnail END AS thumbnail,
+SELECT row, study, identity, {pictures},
   CASE WHEN is_own THEN NULL ELSE logits END AS logits,
-  CASE WHEN is_own THEN NULL ELSE cam END AS cam,
   CASE WHEN is_own THEN own_refusal ELSE refusal END AS refusal,
   CASE WHEN is_own THEN own_code ELSE reason_code END AS reason_code,
   CASE WHEN is_own THEN own_reason ELSE reason END AS reason
@@ -293,6 +306,14 @@ FROM (
   FROM path LEFT JOIN patient ON ? AND patient.sha256 = path.sha256
   LEFT JOIN film ON film.sha256 = path.sha256 AND film.mode = ?
 ) ORDER BY row
+"""
+_PICTURES = """
+  cam_shape, CASE WHEN is_own THEN NULL ELSE cam END AS cam,
+  CASE WHEN is_own THEN NULL ELSE thumbnail END AS thumbnail
+"""
+_NO_PICTURES = """
+  NULL AS cam_shape, NULL AS cam,
+  CASE WHEN is_own OR thumbnail IS NULL THEN NULL ELSE x'ff' END AS thumbnail
 """
 
 
@@ -438,6 +459,29 @@ def read_files(connection: sqlite3.Connection) -> list[StoredFile]:
             "checked_at, sha256, reason_code, audited FROM path ORDER BY row"
         )
     ]  # fmt: skip
+
+
+def read_outcomes(
+    connection: sqlite3.Connection,
+    mode: ReadingMode,
+    *,
+    include_patient: bool,
+    with_pictures: bool = True,
+) -> Iterator[tuple[StoredFile, FilmOutcome | None]]:
+    """Yield every row of an open database with its outcome, or None.
+
+    Without pictures no map is read, and of a thumbnail only whether there is one: then one byte.
+    """
+    query = _OUTCOMES.format(pictures=_PICTURES if with_pictures else _NO_PICTURES)
+    with closing(connection.cursor()) as cursor:
+        cursor.row_factory = sqlite3.Row
+        # Film by film: a day's thumbnails are not held twice.
+        films = cursor.execute(query, (include_patient, mode.as_text()))
+        for file, film in zip(read_files(connection), films, strict=True):
+            columns = dict(film)
+            known = columns["identity"]
+            identity = Identity(**json.loads(known)) if known else None
+            yield file, from_columns(columns, identity)
 
 
 def read_is_open(connection: sqlite3.Connection) -> bool:

@@ -81,13 +81,18 @@ def from_columns(columns: dict[str, Any], identity: Identity | None = None) -> F
     assert study is not None, "a scored film has a study"
     cam = None
     if columns["cam"] is not None:
-        cam = _from_bytes(columns["cam"]).reshape(json.loads(columns["cam_shape"]))
+        cam = read_map(columns["cam"], columns["cam_shape"])
     return ScoredFilm(
         logits=_from_bytes(columns["logits"]),
         cam=cam,
         thumbnail=columns["thumbnail"],
         study=study,
     )
+
+
+def read_map(cam: bytes, shape: str) -> NDArray[np.float32]:
+    """Return class activation maps [K, h, w] out of their two columns."""
+    return _from_bytes(cam).reshape(json.loads(shape))
 
 
 def _to_bytes(numbers: NDArray[np.float32]) -> bytes:

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_infer.errors import ReportError
+from edge_infer.errors import DayInUse
 
 HEARTBEAT_S = 5.0
 _STALE_S = 60.0
@@ -60,7 +60,7 @@ def claim(
     wait: Callable[[float], None] = time.sleep,
     watched_s: float = _WATCHED_S,
 ) -> str:
-    """Become the owner and return the token; ReportError where another one lives.
+    """Become the owner and return the token; DayInUse where another one lives.
 
     Waits up to `watched_s` seconds, and only where the owner is on another PC.
     """
@@ -69,7 +69,7 @@ def claim(
     if other is not None and other.host != platform.node():
         other = _take_unless(connection, token, _watch(connection, other, wait, watched_s))
     if other is not None:
-        raise ReportError(
+        raise DayInUse(
             f"Another cxr-infer (process {other.pid} on the PC {other.host}) is working in "
             f"{folder}: let it finish or end it and try again after a minute, or name another "
             "folder with --out."

@@ -1,7 +1,8 @@
 """The audit trail: one JSON line for every decision a list ever showed, appended, never changed.
 
 A line says when, which content (SHA-256 of the file), which row of the day's store, under which
-model, thresholds and package version, and what was decided or why nothing was. No name, no path,
+model, thresholds and package version, and what was decided or why nothing was. What people at the
+desk say of a film has its lines too: which, when, by the film's content. No name, no path, no note,
 nothing of the header: the trail can leave the clinic. A decision is on the disk here before any
 list shows it. After a power cut the last lines may come twice; a line cut in half stays, ended by
 a line break, and `read_trail` passes over it.
@@ -21,6 +22,7 @@ from typing import Any, Final
 from edge_infer.errors import FileInUse, ReportError
 from edge_infer.model.model_card import ModelCard
 from edge_infer.pc.whole_files import patiently
+from edge_infer.worklist.marks import MarkKind
 from edge_infer.worklist.rows import WorklistRow
 
 TRAIL_NAME: Final = "audit.jsonl"
@@ -28,10 +30,10 @@ TRAIL_NAME: Final = "audit.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class AuditLine:
-    """What one row came to."""
+    """What one row came to, or what somebody said of a film."""
 
     row: int
-    """The row's number in the store; ranks change, it does not."""
+    """The row's number in the store; ranks change, it does not. Of a mark, its number there."""
     text: str
     """The line as JSON, without its time."""
 
@@ -69,6 +71,15 @@ def describe_decision(
         },
         "package_version": package_version,
     }
+    return AuditLine(row=number, text=json.dumps(plain))
+
+
+def describe_mark(
+    number: int, sha256: str, kind: MarkKind, value: str, *, said_at: str
+) -> AuditLine:
+    """Return the line of one thing said at the desk; of a note, that there is one: it may name."""
+    said: str | bool = value if kind is MarkKind.TB and value else bool(value)
+    plain = {"mark": kind.value, "sha256": sha256, "value": said, "said_at": said_at}
     return AuditLine(row=number, text=json.dumps(plain))
 
 

@@ -1,7 +1,8 @@
 """The worklist as worklist.csv and worklist.json.
 
-worklist.csv has no date or time in it: the same folder, model and package versions give the same
-bytes, on every PC and in every locale. UTF-8 with BOM, comma, CRLF (RFC 4180), as Excel expects.
+worklist.csv has no date or time in it, but for what people at the desk said of its films: the same
+folder, model and package versions give the same bytes, on every PC and in every locale. UTF-8 with
+BOM, comma, CRLF (RFC 4180), as Excel expects.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from edge_infer.model.card_json import to_plain
 from edge_infer.worklist.cells import disarm
+from edge_infer.worklist.marks import MARK_COLUMNS, mark_cells
 from edge_infer.worklist.rows import ScreenedDay, WorklistRow, count_decisions, count_reasons
 
 SCHEMA: Final = "1.0"
@@ -43,7 +45,7 @@ COLUMNS: Final = (
 PATIENT_COLUMNS: Final = ("patient_name", "patient_id", "patient_birth_date")
 """Appended where the patient was asked for."""
 SITE_COLUMN: Final = "site"
-"""Appended last where a site file was applied: its id."""
+"""Appended where a site file was applied: its id. MARK_COLUMNS come last."""
 
 
 def to_csv(day: ScreenedDay) -> str:
@@ -52,7 +54,8 @@ def to_csv(day: ScreenedDay) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     patient = PATIENT_COLUMNS if day.include_patient else ()
     site = (SITE_COLUMN,) if day.site is not None else ()
-    writer.writerow(COLUMNS + patient + site)
+    marks = MARK_COLUMNS if day.has_marks else ()
+    writer.writerow(COLUMNS + patient + site + marks)
     for cells in _cells_of_rows(day):
         writer.writerow([disarm(str(cell)) for cell in cells.values()])
     return "\ufeff" + text.getvalue()
@@ -129,6 +132,8 @@ def _cells_of_rows(day: ScreenedDay) -> Iterator[dict[str, int | str | Decimal]]
         cells |= _cells_of_study(row, day.include_patient)
         if day.site is not None:
             cells[SITE_COLUMN] = day.site.site_id
+        if day.has_marks:
+            cells |= mark_cells(row.marks)
         yield cells
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge_infer.model.findings import Finding
     from edge_infer.model.model_card import ModelCard, UncertainBand
     from edge_infer.worklist.drift import Drift
+    from edge_infer.worklist.marks import Marks
     from edge_infer.worklist.picture_spool import SpooledPicture
     from edge_infer.worklist.site import Site
 
@@ -83,6 +84,8 @@ class WorklistRow:
     place of the film adds to the score."""
     heat_class: str = ""
     """Whose map `heat` shows: a class, or `referral`."""
+    marks: Marks = field(default_factory=dict, hash=False)
+    """What people at the desk said of it."""
 
 
 MOST_ARCHIVES = 20
@@ -123,6 +126,11 @@ class ScreenedDay:
     def is_complete(self) -> bool:
         """Whether every file that was found has its row."""
         return len(self.rows) == self.n_files
+
+    @cached_property
+    def has_marks(self) -> bool:
+        """Whether anything is said of any film: only then the lists have columns for it."""
+        return any(row.marks for row in self.rows)
 
     @cached_property
     def drift(self) -> Drift | None:

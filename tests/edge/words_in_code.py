@@ -9,7 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2] / "edge_infer"
 SAYS = frozenset(
     {
-        *("UnreadableImage", "UnsupportedImage", "ModelError", "ReportError", "FileInUse"),
+        *(
+            "UnreadableImage",
+            "UnsupportedImage",
+            "ModelError",
+            "ReportError",
+            "FileInUse",
+            "DayInUse",
+        ),
         *("SiteError", "too_large", "Lost", "_no_decoder", "_not_ours"),
     }
 )
