@@ -38,12 +38,24 @@ def read_radiograph(
             return read_radiograph(
                 opened, size=size, min_age_years=min_age_years, is_judged=is_judged
             )
-    kind = _kind_of(file)
+    kind = kind_of(file)
     # Imported late: a folder of JPEGs never loads pydicom.
     if kind is FileKind.DICOM:
         from edge_infer.films.dicom.reader import read_dicom
 
         return read_dicom(file, size=size, min_age_years=min_age_years, is_judged=is_judged)
+    from edge_infer.films.raster.reader import read_raster
+
+    return read_raster(file, kind, size=size, is_judged=is_judged)
+
+
+def kind_of(file: FilmFile) -> FileKind:
+    """Name the kind of a film by its content; UnreadableImage where it is none."""
+    head = file.stream.read(HEAD_BYTES)
+    file.stream.seek(0)
+    if not head:
+        raise UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
+    kind = sniff(head)
     if kind is FileKind.OTHER_IMAGE:
         raise UnreadableImage(
             "This picture format cannot be read here; save it as DICOM, PNG, JPEG, TIFF or BMP.",
@@ -54,15 +66,4 @@ def read_radiograph(
             "This is not an image: its content is neither DICOM nor a picture.",
             ReasonCode.NOT_AN_IMAGE,
         )
-    from edge_infer.films.raster.reader import read_raster
-
-    return read_raster(file, kind, size=size, is_judged=is_judged)
-
-
-def _kind_of(file: FilmFile) -> FileKind:
-    """Name the kind of a file that is not empty."""
-    head = file.stream.read(HEAD_BYTES)
-    file.stream.seek(0)
-    if not head:
-        raise UnreadableImage("The file is empty.", ReasonCode.EMPTY_FILE)
-    return sniff(head)
+    return kind

@@ -48,6 +48,11 @@ def render_page(day: ScreenedDay) -> Iterator[str]:
     yield f"<script>{_read('report.js')}</script>\n</body>\n</html>\n"
 
 
+def read_style() -> str:
+    """Return the page's style, for other pages of one look."""
+    return _read("report.css")
+
+
 def words_in(lang: Lang) -> PageWords:
     """Return the page's words in a language."""
     return words_of(lang).page

@@ -69,11 +69,11 @@ def _film_row(
         rank=rank,
         key=KEYS[row.decision] if row.decision is not None else "unseen unscreened",
         picture=_picture(rank, row, day, words),
-        film=_film(row, day, words),
+        film=film_cell(row, day, words),
         label=label if row.decision is not None else words.statuses[row.status],
-        result=_scores(row, day, words, group)
+        result=score_cells(row, day, words, group)
         if row.finding is not None
-        else _why(row, day, words),
+        else reason_cells(row, day, words),
         test=test,
     )
 
@@ -124,7 +124,7 @@ def may_hold_text(row: WorklistRow) -> bool:
     return is_burned_in or row.reason_code in _OFTEN_WITH_TEXT
 
 
-def _film(row: WorklistRow, day: ScreenedDay, words: PageWords) -> str:
+def film_cell(row: WorklistRow, day: ScreenedDay, words: PageWords) -> str:
     """Show which film it is, where it lies, and the patient where that was asked for."""
     path = PurePosixPath(row.path)
     folder = "" if path.parent == PurePosixPath() else f"{path.parent}/"
@@ -148,7 +148,9 @@ def _facts(*facts: str) -> str:
     return f'<span class="facts">{known}</span>' if known else ""
 
 
-def _scores(row: WorklistRow, day: ScreenedDay, words: PageWords, group: Decision | None) -> str:
+def score_cells(
+    row: WorklistRow, day: ScreenedDay, words: PageWords, group: Decision | None
+) -> str:
     """Show the score that orders the group, the class, and why it was decided."""
     assert row.finding is not None, "a screened film has a finding"
     points, likeliest = day.card.operating_points, words.classes[row.finding.prediction]
@@ -166,7 +168,7 @@ def _scores(row: WorklistRow, day: ScreenedDay, words: PageWords, group: Decisio
     )
 
 
-def _why(row: WorklistRow, day: ScreenedDay, words: PageWords) -> str:
+def reason_cells(row: WorklistRow, day: ScreenedDay, words: PageWords) -> str:
     """Say why there is no score, the exact sentence (in English in the CSV), and what to do."""
     reason = words.reasons.get(row.reason_code) if row.reason_code is not None else None
     says = translate(row.reason, day.lang)

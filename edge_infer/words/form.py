@@ -203,10 +203,91 @@ class PageWords:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ViewerWords:
+    """The film, large."""
+
+    name: str
+    close: str
+    before: str
+    after: str
+    fit: str
+    real_size: str
+    larger: str
+    smaller: str
+    invert: str
+    as_the_film_asks: str
+    heat: str
+    strength: str
+    no_heat: str
+    show_in_folder: str
+    not_shown_in_folder: str
+    loading: str
+    sharper: str
+    cannot_show: str
+    changed: str
+    levels: str
+    """`{width}`, `{level}` and `{zoom}` are filled in by the script."""
+    film: str
+    other_films: str
+    how: str
+    keys: tuple[tuple[str, str], ...]
+    """Key or gesture, and what it does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskWords:
+    """The live page."""
+
+    tab: str
+    tab_to_order: str
+    watching: str
+    not_watching: str
+    last_film: str
+    no_film: str
+    arriving: Noun
+    lost: str
+    to_order: str
+    nothing_to_order: str
+    nothing_referred: str
+    empty: str
+    notify: str
+    notify_forbidden: str
+    sound: str
+    new_referral: str
+    print: str
+    keys: str
+    end: str
+    end_sure: str
+    ended: str
+    follow_up: str
+    ordered: str
+    done: str
+    seen: str
+    seen_short: str
+    truth: str
+    confirmed: str
+    ruled_out: str
+    unknown: str
+    note: str
+    note_hint: str
+    keep_note: str
+    burned_in: str
+    kept: str
+    taken_back: str
+    undo: str
+    undone: str
+    not_undone: str
+    not_kept: str
+    open_film: str
+    viewer: ViewerWords
+
+
+@dataclass(frozen=True, kw_only=True)
 class Words:
     """Everything that is said in one language."""
 
     page: PageWords
+    desk: DeskWords
     sentences: Mapping[str, str]
     """What the code says in English, by its text with `{}` for what is filled in, which the
     translation takes as `{0}`, `{1}` and so on; empty in English. See `words/sentences.py`."""

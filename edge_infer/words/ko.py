@@ -8,11 +8,13 @@ from edge_infer.errors import ReasonCode
 from edge_infer.words.form import (
     AboutWords,
     ColumnWords,
+    DeskWords,
     GroupWords,
     Noun,
     PageWords,
     ReasonWords,
     ToolWords,
+    ViewerWords,
     WhyWords,
     Words,
 )
@@ -281,6 +283,24 @@ _PAGE: Final = PageWords(
 )
 
 _SENTENCES: Final = {
+    "The desk cannot listen on {}:{} ({}): name this PC's own address and a free port.": (
+        "{0}:{1}에서 페이지를 열 수 없습니다({2}). 이 PC의 주소와 비어 있는 포트를 지정하십시오."
+    ),
+    "The desk cannot start its server; check the TLS files.": (
+        "페이지를 여는 서버를 시작할 수 없습니다. TLS 파일을 확인하십시오."
+    ),
+    "This list was made with other thresholds, which opening it must not change: name {}.": (
+        "이 목록은 다른 기준값으로 만들었고, 열기만 해도 바뀌면 안 됩니다. {0} 옵션을 지정하십시오."
+    ),
+    "This list was made with the model {} {}, not with {} {}: name its file with --model.": (
+        "이 목록은 {2} {3}이(가) 아니라 {0} {1} 모델로 만들었습니다. --model로 파일을 지정하십시오."
+    ),
+    "{} is not a list that cxr-infer wrote: screen the films again.": (
+        "{0}은(는) cxr-infer가 만든 목록이 아닙니다. 영상을 다시 선별하십시오."
+    ),
+    "{} cannot be read, so this list cannot be opened: screen the films again.": (
+        "{0}을(를) 읽을 수 없어 목록을 열 수 없습니다. 영상을 다시 선별하십시오."
+    ),
     # Parts that are filled in.
     "{} is '{}'": "{0} 값이 '{1}'",
     "{} is empty": "{0} 값이 비어 있음",
@@ -701,4 +721,88 @@ _SENTENCES: Final = {
 }
 """What the code says in English; see `words/sentences.py`."""
 
-WORDS: Final = Words(page=_PAGE, sentences=_SENTENCES)
+_DESK: Final = DeskWords(
+    tab="흉부 X선 선별 목록",
+    tab_to_order="({n}) 의뢰할 검사",
+    watching="{folder} 감시 중",
+    not_watching="저장된 목록입니다. 감시 중인 폴더가 없습니다.",
+    last_film="마지막 영상 {time}",
+    no_film="아직 영상이 없습니다",
+    arriving=Noun(one="복사 중인 영상 {n}개", many="복사 중인 영상 {n}개"),
+    lost="프로그램과 연결이 끊어졌습니다. 지금 보이는 목록은 이전 것입니다. 다시 시작하십시오.",
+    to_order="추가 검사 대상 {referred}건 가운데 {n}건은 아직 의뢰하지 않았습니다.",
+    nothing_to_order="추가 검사 대상은 모두 의뢰했습니다.",
+    nothing_referred="아직 추가 검사 대상이 없습니다.",
+    empty="목록이 비어 있습니다. 영상이 들어오면 저절로 나타납니다.",
+    notify="새 추가 검사 대상 알림",
+    notify_forbidden="브라우저가 막고 있습니다. 이 페이지의 알림을 허용하십시오.",
+    sound="소리도 함께",
+    new_referral="새 결핵 추가 검사 대상이 있습니다. 의뢰할 검사 {n}건",
+    print="인쇄",
+    keys="단축키",
+    end="프로그램 끝내기",
+    end_sure="끝내시겠습니까? 다시 시작할 때까지 새 영상을 선별하지 않습니다.",
+    ended="프로그램이 끝났습니다. 이 페이지를 닫아도 됩니다.",
+    follow_up="후속 조치",
+    ordered="추가 검사 의뢰함",
+    done="추가 검사 마침",
+    seen="의사가 확인함",
+    seen_short="의사 확인",
+    truth="결핵 여부",
+    confirmed="확진",
+    ruled_out="아님",
+    unknown="아직 모름",
+    note="메모",
+    note_hint="한 줄로 적습니다. 목록에 함께 들어갑니다.",
+    keep_note="메모 저장",
+    burned_in="영상 안에 글자가 있어 환자 이름이 보일 수 있습니다.",
+    kept="{what}: 저장했습니다.",
+    taken_back="{what}: 취소했습니다.",
+    undo="되돌리기",
+    undone="이전 상태로 되돌렸습니다.",
+    not_undone="그 뒤에 다른 사람이 고쳤습니다.",
+    not_kept="저장하지 못했습니다. 프로그램이 켜져 있는지 확인하십시오.",
+    open_film="영상 {rank} 크게 보기",
+    viewer=ViewerWords(
+        name="영상",
+        close="닫기",
+        before="이전 영상",
+        after="다음 영상",
+        fit="전체 보기",
+        real_size="실제 화소",
+        larger="확대",
+        smaller="축소",
+        invert="흑백 반전",
+        as_the_film_asks="처음 밝기로",
+        heat="점수의 근거 위치",
+        strength="진하기",
+        no_heat="이 영상에는 점수를 높이는 곳이 없습니다.",
+        show_in_folder="폴더에서 보기",
+        not_shown_in_folder="폴더를 열 수 없습니다.",
+        loading="영상을 읽는 중",
+        sharper="모든 화소를 읽는 중",
+        cannot_show="이 영상은 표시할 수 없습니다.",
+        changed="선별한 뒤에 파일이 바뀌었습니다.",
+        levels="폭 {width} %, 중심 {level} %, 배율 {zoom} %",
+        film="영상 {rank}",
+        other_films="같은 검사의 영상",
+        how="마우스와 단축키",
+        keys=(
+            ("끌기 또는 방향키 (마우스)", "밝기와 대비"),
+            ("휠 또는 + - 키", "확대, 축소"),
+            ("Shift와 끌기, Shift와 방향키", "영상 이동"),
+            ("0 키, 두 번 누르기", "전체 보기"),
+            ("1 키", "실제 화소"),
+            ("i 키", "흑백 반전"),
+            ("r 키", "처음 밝기로"),
+            ("h 키", "점수의 근거 위치"),
+            ("n, p 키", "다음 영상, 이전 영상"),
+            ("o, d, s 키", "추가 검사 의뢰함, 마침, 의사가 확인함"),
+            ("u 키", "되돌리기"),
+            ("f 키", "폴더에서 보기"),
+            ("Esc 키", "닫기"),
+        ),
+    ),
+)
+
+WORDS: Final = Words(page=_PAGE, desk=_DESK, sentences=_SENTENCES)

@@ -13,18 +13,20 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pickle
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
 from edge_infer.pc.machine import MOST_WORKERS
 from edge_infer.workers.process import Bug, Lost, Ready, Result, serve, timed_out
 
 T = TypeVar("T")
+Request = TypeVar("Request")
 
 _AHEAD: Final = 2
 """Files a worker holds: the one it reads and the next. A third would save nothing more (a message
@@ -125,7 +127,7 @@ def _run(crew: Crew, paths: Sequence[Path], workers: int) -> Generator[tuple[int
 
 
 def _run_side_by_side(
-    crew: Crew, paths: Sequence[Path], indices: Iterable[int], *, size: int
+    crew: Crew, paths: Sequence[object], indices: Iterable[int], *, size: int
 ) -> Generator[tuple[int, Any], None, None]:
     """Yield each index with what `work` returned, an ImageError or a Lost.
 
@@ -142,6 +144,49 @@ def _run_side_by_side(
             crew.hand_out(waiting, paths)
         if finished:
             yield finished.popleft()
+
+
+class StandingWorker(Generic[Request, T]):
+    """One process that stays and answers requests one by one, whoever's thread asks.
+
+    A request that ends it, or takes longer than `timeout_s` seconds, costs that request: the next
+    has a new process.
+    """
+
+    def __init__(self, work: Callable[[Request], T], *, timeout_s: float = 30.0) -> None:
+        """`work` is a function at the top level of an importable module; the process starts."""
+        self._task, self._timeout_s = pickle.dumps((None, work)), timeout_s
+        self._lock = threading.Lock()
+        self._crew = self._new_crew()
+
+    def apply(self, request: Request) -> T:
+        """Return what `work` makes of a request; raises the ImageError it raised.
+
+        Any other exception is a bug, and is raised here.
+        """
+        with self._lock:
+            try:
+                ((_, result),) = _run_side_by_side(self._crew, [request], [0], size=1)
+            except BaseException:
+                self._crew.close()
+                self._crew = self._new_crew()
+                raise
+        if isinstance(result, Lost):
+            result = UnreadableImage(result.message, ReasonCode.DECODER_CRASHED)
+        if isinstance(result, ImageError):
+            raise result
+        answer: T = result
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._crew.close()
+
+    def _new_crew(self) -> Crew:
+        crew = Crew()
+        crew.set_task(self._task, self._timeout_s)
+        crew.grow(1)
+        return crew
 
 
 class _Worker:
@@ -169,7 +214,7 @@ class _Worker:
         with contextlib.suppress(OSError):
             self.connection.send(pickled_task)
 
-    def hold(self, index: int, path: Path, timeout_s: float) -> bool:
+    def hold(self, index: int, path: object, timeout_s: float) -> bool:
         """Hand over a file; False when the process is gone, which `Crew.wait` then reports."""
         try:
             self.connection.send(path)
@@ -232,7 +277,7 @@ class Crew:
             if self._task is not None:
                 worker.take_task(self._task)
 
-    def hand_out(self, waiting: deque[int], paths: Sequence[Path]) -> None:
+    def hand_out(self, waiting: deque[int], paths: Sequence[object]) -> None:
         """Give every ready worker a file, then one ahead; the last ones go to whoever is free."""
         for ahead in range(_AHEAD):
             for worker in self._workers:

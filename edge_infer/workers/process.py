@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Final
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
@@ -56,7 +55,7 @@ def timed_out(timeout_s: float) -> UnreadableImage:
 
 
 def serve(connection: Connection[object, object]) -> None:
-    """Receive the task, then answer each path, in order, with a Result, a Bug or a Lost.
+    """Receive the task, then answer each request, in order, with a Result, a Bug or a Lost.
 
     The task, (set_up or None, work), comes pickled so that a failure to import it is told to the
     parent instead of looking like a crash. It comes through the pipe so that a worker can load
@@ -80,19 +79,17 @@ def serve(connection: Connection[object, object]) -> None:
             return
         connection.send(Ready())
         while True:
-            path = connection.recv()
-            assert isinstance(path, Path)
-            _answer(connection, work, path)
+            _answer(connection, work, connection.recv())
     except (EOFError, OSError):
         return  # the parent is gone or has closed the pipe
 
 
 def _answer(
-    connection: Connection[object, object], work: Callable[[Path], Any], path: Path
+    connection: Connection[object, object], work: Callable[[Any], Any], request: object
 ) -> None:
     try:
         try:
-            result = Result(work(path))
+            result = Result(work(request))
         except ImageError as error:
             result = Result(error)
         # A result is pickled whole before its first byte is sent, so a failure here can be told.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge_infer.area_mean import Samples, area_sums, round_means
 from edge_infer.films.dicom.pixels import StoredPixels
 
+_WHITE = 65535
 _TOLERANCE = 4.0
 """Of 65535, a sixtieth of the network's grey level: what the ends of a line may be off by."""
 
@@ -32,6 +33,38 @@ class _Ramp:
     start: int
     stop: int
     shift: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainGrey:
+    """A straight table taken apart: all that the film holds, and the window that shows it so."""
+
+    table: NDArray[np.uint16]
+    """The grey of each of the 2**bits patterns over its whole range, 0 to 65535, inverted where
+    the film is: nothing is cut off."""
+    low: float
+    """The grey of `table` that is shown black, and the one shown white; they may lie outside of
+    it."""
+    high: float
+
+
+def take_apart(table: NDArray[np.uint16], *, bits: int, is_signed: bool) -> PlainGrey | None:
+    """Return the window of a straight table, or None where it is none (LUT, sigmoid, padding)."""
+    sign = 1 << (bits - 1) if is_signed else 0
+    ramp = _find_ramp(np.concatenate([table[sign:], table[:sign]]), bits)
+    if ramp is None:
+        return None
+    plain = np.rint(np.arange(table.size) * (_WHITE / (table.size - 1)))
+    ends = np.array([ramp.first, ramp.last]) / (1 << ramp.shift) * (_WHITE / (table.size - 1))
+    if ramp.start > ramp.stop:
+        plain, ends = _WHITE - plain, _WHITE - ends
+    slope = (ramp.stop - ramp.start) / (ends[1] - ends[0])
+    grey = plain.astype(np.uint16)
+    return PlainGrey(
+        table=np.concatenate([grey[grey.size - sign :], grey[: grey.size - sign]]),
+        low=float(ends[0] - ramp.start / slope),
+        high=float(ends[0] + (_WHITE - ramp.start) / slope),
+    )
 
 
 def show(

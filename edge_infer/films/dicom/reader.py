@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from edge_infer.films.study import Identity, InputType, StudyInfo
 _LONGEST_UID = 64
 _SAMPLE_SIDE = 256
 """Pixels per side looked at to tell a blank film and one that fills a part of its range."""
-_FIRST_ON_ITS_SIDE = 5
+FIRST_ON_ITS_SIDE = 5
 """The orientations from here on change rows with columns."""
 _LARGEST_ASPECT = 5.0
 """Height over width of a pixel beyond which (or below its inverse) the header is not believed."""
@@ -60,13 +60,13 @@ def read_dicom(
             check_header(film.elements, age_years=study.age_years, min_age_years=min_age_years)
         check_picture(film.elements)
         orientation = find_orientation(film.elements)
-        lies = size[::-1] if size is not None and orientation >= _FIRST_ON_ITS_SIDE else size
+        lies = size[::-1] if size is not None and orientation >= FIRST_ON_ITS_SIDE else size
         full_shape, pixels, scale = _read_grey(film, lies)
     except ImageError as error:
         error.study = study
         raise
     pixel_aspect = find_pixel_aspect(film.elements)
-    if orientation >= _FIRST_ON_ITS_SIDE:
+    if orientation >= FIRST_ON_ITS_SIDE:
         full_shape, pixel_aspect = full_shape[::-1], 1 / pixel_aspect
     return Radiograph(
         pixels=turn(pixels, orientation),
@@ -108,10 +108,23 @@ def find_pixel_aspect(elements: DicomElements) -> float:
     return 1.0
 
 
-def _read_grey(
-    film: DicomFile, size: tuple[int, int] | None
-) -> tuple[tuple[int, int], NDArray[np.uint16], int]:
-    """Return the film's shape, the grey displayed, 0 to 65535 (white), and the decoder's scale."""
+@dataclass(frozen=True, kw_only=True)
+class StoredGrey:
+    """A film's stored values and what they are shown as, before they are."""
+
+    stored: StoredPixels
+    table: NDArray[np.uint16]
+    """The grey displayed, 0 to 65535 (white), of each pattern."""
+    shutter: NDArray[np.bool_] | None
+    """Where the film can be seen, [H, W]; None where all of it can."""
+    full_shape: tuple[int, int]
+
+
+def read_stored_grey(film: DicomFile, size: tuple[int, int] | None) -> StoredGrey:
+    """Read the stored values, reduced where `size` and the format allow, and their table.
+
+    Raises UnreadableImage and UnsupportedImage.
+    """
     pixel_data = open_pixel_data(film)
     start = pixel_data.stream.tell()
     pixel_format = describe_pixels(film.elements)
@@ -119,8 +132,7 @@ def _read_grey(
     shutter = read_shutter(film.elements, full_shape)
     # What a shutter hides must not be averaged with what it shows.
     is_small = shutter is None and shrink_factor(full_shape, size) > 1
-    size = size if is_small else None
-    stored, table = _read_stored(film, pixel_data, pixel_format, size)
+    stored, table = _read_stored(film, pixel_data, pixel_format, size if is_small else None)
     if stored.scale > 1 and _hides_padding(film.elements, stored):
         # Padding is told by single values, which a reduced film no longer has at its borders.
         pixel_data.stream.seek(start)
@@ -129,8 +141,18 @@ def _read_grey(
     _require_picture(film.elements, sample, table)
     if (found := find_narrow_range(table[sample])) is not None:
         table = fill_range(table, found)
-    pixels = show(stored, table, size=size, full_shape=full_shape)
-    return full_shape, pixels if shutter is None else pixels * shutter, stored.scale
+    return StoredGrey(stored=stored, table=table, shutter=shutter, full_shape=full_shape)
+
+
+def _read_grey(
+    film: DicomFile, size: tuple[int, int] | None
+) -> tuple[tuple[int, int], NDArray[np.uint16], int]:
+    """Return the film's shape, the grey displayed, 0 to 65535 (white), and the decoder's scale."""
+    grey = read_stored_grey(film, size)
+    shape, shutter = grey.full_shape, grey.shutter
+    is_small = shutter is None and shrink_factor(shape, size) > 1
+    pixels = show(grey.stored, grey.table, size=size if is_small else None, full_shape=shape)
+    return shape, pixels if shutter is None else pixels * shutter, grey.stored.scale
 
 
 def _read_stored(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
-from edge_infer.workers.pool import WorkerError, run_isolated
+from edge_infer.workers.pool import StandingWorker, WorkerError, run_isolated
 from tests.edge.workers import isolated_work, unimportable_work
 
 
@@ -215,3 +215,17 @@ def test_workers_that_never_start_are_not_tried_for_ever(monkeypatch: pytest.Mon
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="workers 0"):
         list(run_isolated(isolated_work.misbehave, [Path("a")], workers=0))
+
+
+def test_a_standing_worker_outlives_what_its_requests_do_to_it() -> None:
+    with closing(StandingWorker(isolated_work.misbehave, timeout_s=30.0)) as worker:
+        assert worker.apply(Path("a")) == "a"
+        with pytest.raises(UnreadableImage) as refused:
+            worker.apply(Path("refuse-1"))
+        assert refused.value.code is ReasonCode.TRUNCATED
+        with pytest.raises(UnreadableImage) as crashed:
+            worker.apply(Path("exit-1"))
+        assert crashed.value.code is ReasonCode.DECODER_CRASHED
+        with pytest.raises(KeyError):
+            worker.apply(Path("bug"))
+        assert worker.apply(Path("b")) == "b"

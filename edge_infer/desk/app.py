@@ -1,0 +1,276 @@
+"""The desk's addresses: the page, its news, films, and what is said of them.
+
+Behind the guard; a path never comes from outside, only a row's number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from edge_infer.desk.feed import Feed, Shown
+from edge_infer.desk.html import Surroundings, describe_film, hides_picture, render_desk
+from edge_infer.desk.live_day import LiveFilm, LiveStudy
+from edge_infer.desk.show_in_folder import show_in_folder
+from edge_infer.errors import ImageError, ReportError
+from edge_infer.films.view import ReadView, ViewRequest
+from edge_infer.model.heatmap import enlarge_heat, heat_class, spread_heat
+from edge_infer.model.model_card import REFERRAL
+from edge_infer.page.html import read_style
+from edge_infer.worklist.marks import MarkKind, clean_value
+from edge_infer.worklist.rows import Decision
+
+_QUIET_S = 15.0
+"""After which the stream says that it lives: else nobody would notice a page that is gone."""
+_LONGEST_BODY = 4096
+_HEAT_TIMES = 16
+_FILES: Final = {
+    "desk.css": "text/css; charset=utf-8",
+    "desk.js": "text/javascript; charset=utf-8",
+    "viewer.js": "text/javascript; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What the addresses work with."""
+
+    feed: Feed
+    read_view: Callable[[ViewRequest], ReadView]
+    end: Callable[[], None]
+    is_here: Callable[[Request], bool]
+    """Whether a request comes from this PC."""
+    show: Callable[[Path], bool] = show_in_folder
+
+
+def make_app(desk: Desk) -> Starlette:
+    """Return the application that the guard protects."""
+    answers = _Answers(desk)
+    routes = [
+        Route("/", answers.page),
+        Route("/report.css", answers.style),
+        *(Route(f"/{name}", answers.file) for name in _FILES),
+        Route("/news", answers.news),
+        Route("/thumbnail/{number:int}", answers.thumbnail),
+        Route("/about/{number:int}", answers.about),
+        Route("/film/{number:int}", answers.film),
+        Route("/heat/{number:int}", answers.heat),
+        Route("/mark", answers.mark, methods=["POST"]),
+        Route("/undo", answers.undo, methods=["POST"]),
+        Route("/folder", answers.folder, methods=["POST"]),
+        Route("/end", answers.end, methods=["POST"]),
+    ]
+    return Starlette(routes=routes)
+
+
+class _Answers:
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._feed = desk, desk.feed
+
+    async def page(self, request: Request) -> Response:
+        shown, around = self._feed.shown, self._feed.around
+        around = around if self._desk.is_here(request) else _from_afar(around)
+        text = await run_in_threadpool(render_desk, shown.live, around, version=shown.version)
+        return _html(text)
+
+    async def style(self, _: Request) -> Response:
+        return Response(read_style(), media_type="text/css; charset=utf-8")
+
+    async def file(self, request: Request) -> Response:
+        name = request.url.path.rpartition("/")[2]
+        return Response(_read(name), media_type=_FILES[name])
+
+    async def news(self, request: Request) -> Response:
+        last = request.headers.get("last-event-id") or request.query_params.get("since", "0")
+        version = int(last) if last.isdecimal() and len(last) < 10 else 0
+        return StreamingResponse(self._stream(version), media_type="text/event-stream")
+
+    async def _stream(self, version: int) -> AsyncIterator[str]:
+        yield ": here\n\n"
+        while True:
+            shown = await self._feed.wait_beyond(version, patience_s=_QUIET_S)
+            if shown is None:
+                yield ": here\n\n"
+                continue
+            text = json.dumps(shown.since(version), ensure_ascii=True)
+            version = shown.version
+            yield f"id: {version}\ndata: {text}\n\n"
+
+    async def thumbnail(self, request: Request) -> Response:
+        found = self._find(request.path_params["number"])
+        if found is None or hides_picture(found[2], found[0].live):
+            return _nothing()
+        shown, _, film = found
+        jpeg = await run_in_threadpool(
+            shown.view.thumbnail, film.file.sha256 or "", self._feed.reader.mode
+        )
+        return Response(jpeg, media_type="image/jpeg") if jpeg else _nothing()
+
+    async def about(self, request: Request) -> Response:
+        found = self._find(request.path_params["number"])
+        if found is None:
+            return _nothing()
+        shown, study, film = found
+        around = self._feed.around
+        around = around if self._desk.is_here(request) else _from_afar(around)
+        return JSONResponse(describe_film(study, film, shown.live, around))
+
+    async def film(self, request: Request) -> Response:
+        """Send the pixels as they lie in memory; what they are stands in a header."""
+        found = self._find(request.path_params["number"])
+        if found is None:
+            return _nothing()
+        film = found[2]
+        wanted = ViewRequest(path=film.file.found.path, is_quick="quick" in request.query_params)
+        try:
+            read = await run_in_threadpool(self._desk.read_view, wanted)
+        except ImageError as error:
+            why = self._feed.around.words.page.reasons.get(error.code)
+            says = {"reason": str(error), "why": why.why if why else ""}
+            return JSONResponse(says, status_code=422)
+        return _pixels(read, is_changed=read.sha256 != film.file.sha256)
+
+    async def heat(self, request: Request) -> Response:
+        """Send where the score comes from as [h, w] strengths, 0..255."""
+        found = self._find(request.path_params["number"])
+        if found is None or (finding := found[2].row.finding) is None:
+            return _nothing()
+        shown, _, film = found
+        cam = await run_in_threadpool(
+            shown.view.map, film.file.sha256 or "", self._feed.reader.mode
+        )
+        is_referred = film.row.decision is Decision.REFER_TB
+        name = heat_class(finding, is_referred=is_referred, referral=shown.live.day.card.referral)
+        strength = np.zeros((1, 1), np.uint8)
+        if cam is not None:
+            strength = enlarge_heat(spread_heat(cam, name), _HEAT_TIMES)
+        page = self._feed.around.words.page
+        shown_name = page.small_score if name == REFERRAL else page.classes[name]
+        described = {
+            "rows": strength.shape[0],
+            "columns": strength.shape[1],
+            "isEmpty": not strength.any(),
+            "says": f"{page.heat_caption.format(name=shown_name)} {page.heat_scale}",
+        }
+        return _binary(strength.tobytes(), described)
+
+    async def mark(self, request: Request) -> Response:
+        said = await _read_body(request)
+        found = self._find(said.get("film"))
+        try:
+            kind = MarkKind(str(said.get("kind")))
+            value = clean_value(kind, str(said.get("value", "")))
+        except ValueError:
+            return _nothing(400)
+        if found is None or not found[1].contents:
+            return _nothing()
+        shown, study, _ = found
+        now = datetime.now().astimezone()
+        return await self._keep(lambda: shown.view.add_mark(study.contents, kind, value, now=now))
+
+    async def undo(self, request: Request) -> Response:
+        step = (await _read_body(request)).get("step")
+        if not _is_number(step):
+            return _nothing(400)
+        view, now, number = self._feed.shown.view, datetime.now().astimezone(), int(step or 0)
+        return await self._keep(lambda: view.undo(number, now=now))
+
+    async def folder(self, request: Request) -> Response:
+        found = self._find((await _read_body(request)).get("film"))
+        if found is None or not self._desk.is_here(request):
+            return _nothing()
+        is_shown = await run_in_threadpool(self._desk.show, found[2].file.found.path)
+        return JSONResponse({}, status_code=200 if is_shown else 500)
+
+    async def end(self, request: Request) -> Response:
+        await _read_body(request)
+        if not self._desk.is_here(request):
+            return _nothing()
+        self._desk.end()
+        return JSONResponse({})
+
+    async def _keep(self, write: Callable[[], int | None]) -> Response:
+        """Answer once the disk has it: with the step's number, by which it can be undone."""
+        try:
+            step = await run_in_threadpool(write)
+        except ReportError as error:
+            return JSONResponse({"reason": str(error)}, status_code=503)
+        self._feed.poke()
+        return JSONResponse({"step": step}) if step is not None else _nothing(409)
+
+    def _find(self, number: Any) -> tuple[Shown, LiveStudy, LiveFilm] | None:
+        shown = self._feed.shown
+        found = shown.live.find(number) if _is_number(number) else None
+        return None if found is None else (shown, *found)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 0 < value < 2**53
+
+
+async def _read_body(request: Request) -> dict[str, Any]:
+    """Return a small JSON object; empty where it is none."""
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > _LONGEST_BODY:
+                return {}
+        said = json.loads(body)
+    except (ValueError, RecursionError, ClientDisconnect):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _pixels(read: ReadView, *, is_changed: bool) -> Response:
+    view = read.view
+    bits = 8 * view.pixels.dtype.itemsize
+    little = view.pixels.astype(f"<u{bits // 8}", copy=False)
+    described = {
+        "rows": view.pixels.shape[0],
+        "columns": view.pixels.shape[1],
+        "bits": bits,
+        "low": view.low,
+        "high": view.high,
+        "aspect": view.pixel_aspect,
+        "scale": view.scale,
+        "full": view.full_shape,
+        "isChanged": is_changed,
+    }
+    return _binary(little.tobytes(), described)
+
+
+def _binary(content: bytes, described: dict[str, Any]) -> Response:
+    # ASCII, whatever the language: a header has no other letters.
+    headers = {"X-Described": json.dumps(described, ensure_ascii=True)}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+def _html(text: str) -> Response:
+    # A lone surrogate, out of a header that lies about its character set, is no UTF-8.
+    return Response(text.encode("utf-8", "backslashreplace"), media_type="text/html; charset=utf-8")
+
+
+def _nothing(status: int = 404) -> Response:
+    return PlainTextResponse("", status_code=status)
+
+
+def _from_afar(around: Surroundings) -> Surroundings:
+    return replace(around, can_end=False)
+
+
+@cache
+def _read(name: str) -> bytes:
+    return Path(__file__).with_name(name).read_bytes()
