@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ReasonCode(StrEnum):
-    """Why a file has no score: the closed set behind the `reason_code` column."""
+    """Why a file has no score, or what else its row must say: the set behind `reason_code`."""
 
     # unreadable
     EMPTY_FILE = "empty_file"
@@ -49,6 +49,19 @@ class ReasonCode(StrEnum):
     TOO_LARGE = "too_large"
     CHILD = "child"
     BLANK = "blank"
+    # unsupported by its pixels, or doubtful by them: beside the scores then
+    NOT_CHEST_PICTURE = "not_chest_picture"
+    LATERAL_PICTURE = "lateral_picture"
+    ON_ITS_SIDE = "on_its_side"
+    UPSIDE_DOWN = "upside_down"
+    INVERTED = "inverted"
+    LUNGS_CUT_OFF = "lungs_cut_off"
+    BAD_EXPOSURE = "bad_exposure"
+    PHOTOGRAPH = "photograph"
+    # beside the scores of a screened film
+    PUT_UPRIGHT = "put_upright"
+    MADE_POSITIVE = "made_positive"
+    GATE_OFF = "gate_off"
 
 
 class CxrError(Exception):

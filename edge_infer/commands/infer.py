@@ -89,6 +89,13 @@ def infer(
             "--full-decode", help="Read every pixel: the slow, exact path, to compare with."
         ),
     ] = False,
+    no_gate: Annotated[
+        bool,
+        typer.Option(
+            "--no-gate",
+            help="Score pictures too that are no upright frontal chest film; every row says so.",
+        ),
+    ] = False,
     lang: Annotated[
         Lang | None,
         typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
@@ -162,6 +169,7 @@ def infer(
                 file_timeout_s=file_timeout,
                 include_patient=include_patient,
                 full_decode=full_decode,
+                has_gate=not no_gate,
                 lang=lang or default_language(),
                 with_pictures=pictures,
                 pool=run_isolated,

@@ -88,6 +88,8 @@ def summarise(day: ScreenedDay, folder: Path, csv: Path) -> list[str]:
     counts = count_decisions(day.rows)
     screened = len(day.rows) - counts[None]
     lines = [f"{screened} of {day.n_files} screened with {day.card.name} {day.card.version}."]
+    if day.is_gate_off:
+        lines.append("--no-gate: pictures that are no frontal chest film have scores too.")
     if day.site is not None:
         lines.append(
             f"TB threshold {day.site.threshold:.1f} of {day.site.site_id} ({day.site.created})."

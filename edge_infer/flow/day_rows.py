@@ -47,6 +47,7 @@ class RowMaker:
             study=film.study,
             thumbnail=film.thumbnail,
             cam=film.cam,
+            remark=film.remark,
         )
         keep = self._pictures.keep
         self._made[sha256] = replace(

@@ -63,6 +63,8 @@ class DaySettings:
     file_timeout_s: float = 30.0
     include_patient: bool = False
     full_decode: bool = False
+    has_gate: bool = True
+    """Whether pictures that are no upright frontal chest film are held back."""
     site: Site | None = None
     """The site file whose TB threshold `card` holds already."""
     lang: Lang = Lang.EN
@@ -89,7 +91,9 @@ class KeptDay:
         """Raises ReportError where the folder cannot be written or locked, or is another's."""
         check_writable(folder)
         self.folder, self._settings = folder, settings
-        self._mode = reading_mode(settings.model, full_decode=settings.full_decode)
+        self._mode = reading_mode(
+            settings.model, full_decode=settings.full_decode, has_gate=settings.has_gate
+        )
         self._unrecorded: list[Look[ScoredFilm]] = []
         self._store = DayStore.open(folder)
         remove_leftovers(folder)
@@ -149,6 +153,7 @@ class KeptDay:
             include_patient=self._settings.include_patient,
             file_timeout_s=self._settings.file_timeout_s,
             full_decode=self._settings.full_decode,
+            has_gate=self._settings.has_gate,
             known=self._final(),
             crew=crew,
             pool=self._settings.pool,
@@ -204,6 +209,7 @@ class KeptDay:
             prevalence=site.prevalence if site else DEFAULT_PREVALENCE,
             lang=self._settings.lang,
             has_pictures=self._settings.with_pictures,
+            is_gate_off=not self._settings.has_gate and self._settings.card.gate is not None,
         )
         self._store.require_ownership()
         self._audit(rows)

@@ -18,8 +18,10 @@ from edge_infer.films.look import Look, look_at, without_content
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.read import read_radiograph
 from edge_infer.films.study import Identity, StudyInfo
+from edge_infer.flow.pass_gate import pass_gate
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
+from edge_infer.model.gate import GateState, put_right
 from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
@@ -74,12 +76,14 @@ def open_model(model: Path | ModelFile | Classifier | None = None) -> Classifier
     return classifier
 
 
-def reading_mode(model: ModelFile | Classifier, *, full_decode: bool) -> ReadingMode:
+def reading_mode(
+    model: ModelFile | Classifier, *, full_decode: bool, has_gate: bool = True
+) -> ReadingMode:
     """Return what, beside a film's content, its outcome depends on."""
     return ReadingMode(
         model_sha256=model.sha256,
         preprocessing=PREPROCESSING_VERSION,
-        decode_mode="full" if full_decode else _REDUCED,
+        decode_mode=("full" if full_decode else _REDUCED) + ("" if has_gate else "/no-gate"),
     )
 
 
@@ -91,6 +95,7 @@ def score_films(
     include_patient: bool = False,
     file_timeout_s: float = 30.0,
     full_decode: bool = False,
+    has_gate: bool = True,
     known: frozenset[str] = frozenset(),
     crew: Crew | None = None,
     pool: Pool = run_isolated,
@@ -115,7 +120,7 @@ def score_films(
     )
     is_here = _runs_network_here(workers, len(paths))
     work: Callable[[FilmFile], PreparedFilm | ScoredFilm] = (
-        read if is_here else partial(_read_and_score, read, model.path, model.sha256)
+        read if is_here else partial(_read_and_score, read, model.path, model.sha256, has_gate)
     )
     results = pool(
         partial(look_at, read=work, known=known),
@@ -134,16 +139,22 @@ def score_films(
             if isinstance(look, ImageError):
                 yield index, without_content(paths[index], look)
             else:
-                yield index, _score(look, classifier)
+                yield index, _score(look, classifier, has_gate)
     assert not waiting, "a file was given to a worker and never came back"
 
 
-def _score(look: Look[Any], classifier: Classifier | None) -> Look[ScoredFilm]:
+def _score(look: Look[Any], classifier: Classifier | None, has_gate: bool) -> Look[ScoredFilm]:
     """Run the network on what a worker left to its caller."""
     if not isinstance(look.outcome, PreparedFilm):
         return look
     assert classifier is not None, "a worker left the network to its caller"
-    return replace(look, outcome=run_network(look.outcome, classifier))
+    outcome: ScoredFilm | ImageError
+    try:
+        outcome = run_network(look.outcome, classifier, has_gate=has_gate)
+    except ImageError as error:
+        # Its traceback would keep the film alive, in a cycle with this very frame.
+        outcome = error.with_traceback(None)
+    return replace(look, outcome=outcome)
 
 
 def _runs_network_here(workers: int, films: int) -> bool:
@@ -166,9 +177,13 @@ def _model_of_worker(path: Path, sha256: str) -> Classifier:
 
 
 def _read_and_score(
-    read: Callable[[FilmFile], PreparedFilm], model: Path, sha256: str, file: FilmFile
+    read: Callable[[FilmFile], PreparedFilm],
+    model: Path,
+    sha256: str,
+    has_gate: bool,
+    file: FilmFile,
 ) -> ScoredFilm:
-    return run_network(read(file), _model_of_worker(model, sha256))
+    return run_network(read(file), _model_of_worker(model, sha256), has_gate=has_gate)
 
 
 def prepare_film(
@@ -216,13 +231,23 @@ def _show_refused(file: Path | FilmFile, code: ReasonCode, size: tuple[int, int]
     return _make_thumbnail(to_model_input(film.pixels, height=size[0], width=size[1]), film)
 
 
-def run_network(film: PreparedFilm, classifier: Classifier) -> ScoredFilm:
-    """Score one prepared film; raises ModelError where ONNX Runtime fails."""
+def run_network(film: PreparedFilm, classifier: Classifier, *, has_gate: bool = True) -> ScoredFilm:
+    """Score one prepared film.
+
+    Raises UnsupportedImage where the model's gate refuses it, ModelError where ONNX Runtime fails.
+    """
     # One film at a time: a score must not depend on which films happened to be ready together, and
     # on a CPU a batch of eight INT8 ResNet-18 inputs saved 0 to 16 % (11 ms a film).
-    output = classifier.run(film.image[None])
+    output, remark, state = pass_gate(
+        film.image, film.study, film.thumbnail, classifier, has_gate=has_gate
+    )
+    thumbnail = film.thumbnail if state is None else _put_thumbnail_right(film.thumbnail, state)
     return ScoredFilm(
-        logits=output.logits[0], cam=output.cam[0], thumbnail=film.thumbnail, study=film.study
+        logits=output.logits[0],
+        cam=output.cam[0],
+        thumbnail=thumbnail,
+        study=film.study,
+        remark=remark,
     )
 
 
@@ -237,6 +262,20 @@ def _make_thumbnail(image: NDArray[np.uint8], film: Radiograph) -> bytes:
     scale = min(THUMBNAIL_SIDE, *image.shape[1:]) / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(image[0], size, interpolation=cv2.INTER_AREA)
+    return _encode(np.asarray(small, np.uint8))
+
+
+def _put_thumbnail_right(thumbnail: bytes, state: GateState) -> bytes:
+    """Turn or invert the thumbnail as the network's input was."""
+    import cv2
+
+    small = cv2.imdecode(np.frombuffer(thumbnail, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return _encode(put_right(np.asarray(small, np.uint8), state))
+
+
+def _encode(small: NDArray[np.uint8]) -> bytes:
+    import cv2
+
     encoded, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     assert encoded, "JPEG encoding of a small grey picture cannot fail"
     return jpeg.tobytes()

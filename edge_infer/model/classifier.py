@@ -25,7 +25,7 @@ from edge_infer.model.runtime import (
 from edge_infer.pc.native_code import THREADS_PER_PROCESS
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, RunOptions
+    from onnxruntime import InferenceSession, NodeArg, RunOptions
 
 _NEWER = re.compile(r"IR version|opset|NOT_IMPLEMENTED")
 """What ONNX Runtime says of a format, or an operator's form, that it does not know yet."""
@@ -40,6 +40,8 @@ class ModelOutput:
     """[N, K], not calibrated; K is 4 or 5."""
     cam: NDArray[np.float32]
     """[N, K, h, w] class activation maps; their mean plus a bias is the logit."""
+    gate: NDArray[np.float32] | None = None
+    """[N, states], in order of the card's gate; None where the model has none."""
 
 
 class Classifier:
@@ -51,6 +53,7 @@ class Classifier:
         self.path = file.path
         self._session = session
         self._order = output_order(file.card)
+        self._outputs = ["logits", "cam"] + ["gate"] * (file.card.gate is not None)
 
     @classmethod
     def load(cls, path: Path, *, threads: int = THREADS_PER_PROCESS) -> Classifier:
@@ -84,13 +87,15 @@ class Classifier:
             raise ValueError(f"expected uint8 [N, {expected}], got {images.dtype} {images.shape}")
         try:
             with _time_limit(limit_s) as options:
-                logits, cam = self._session.run(["logits", "cam"], {"image": images}, options)
+                logits, cam, *gate = self._session.run(self._outputs, {"image": images}, options)
         except Exception as error:
             raise ModelError(
                 f"The model {self.card.name} {self.card.version} failed while running in ONNX "
                 "Runtime: copy its file again, or re-export it."
             ) from error
-        return ModelOutput(logits=logits[:, self._order], cam=cam[:, self._order])
+        return ModelOutput(
+            logits=logits[:, self._order], cam=cam[:, self._order], gate=gate[0] if gate else None
+        )
 
 
 @contextmanager
@@ -165,6 +170,17 @@ def _check_graph(session: InferenceSession, card: ModelCard, path: Path) -> None
         # torch's exporter may fix the batch of its example (pytorch #157621).
         and not isinstance(logits.shape[0], int)
         and not isinstance(cam.shape[0], int)
+        and _fits_gate(outputs.get("gate"), card)
     )
     if not fits:
         raise ModelError(f"The graph in {path} does not fit its card: re-export with cxr-export.")
+
+
+def _fits_gate(gate: NodeArg | None, card: ModelCard) -> bool:
+    if card.gate is None or gate is None:
+        return card.gate is None
+    return bool(
+        gate.type == "tensor(float)"
+        and gate.shape[1:] == [len(card.gate.states)]
+        and not isinstance(gate.shape[0], int)
+    )

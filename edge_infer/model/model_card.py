@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from edge_infer.errors import ModelError
 from edge_infer.model.card_json import from_plain, to_plain
+from edge_infer.model.gate import Gate, is_gate
 
 CLASSES = ("normal", "pneumonia", "covid19", "tuberculosis")
 CARD_KEY = "cxr.model_card"
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 2
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 3
 REFERRAL = "referral"
 """The output that follows those of CLASSES in networks that have it: one logit, one map."""
 HISTOGRAM_BINS = 200
@@ -242,8 +242,8 @@ class ModelCard:
     self_test: SelfTest
     model_sha256: str
     """Of the model file without its card."""
-    gate: Mapping[str, Any] | None = None
-    """Reserved for an out-of-distribution gate."""
+    gate: Gate | None = None
+    """Which pictures are no upright frontal chest film; None: nobody looks."""
     uncertain: UncertainBand | None = None
     """Which films the model cannot decide; None: no film is called uncertain."""
     referral: Referral | None = None
@@ -302,6 +302,7 @@ def _check_values(card: ModelCard) -> None:
         (all(_is_metric(metric) for metric in card.metrics), "metrics"),
         (card.uncertain is None or _is_band(card.uncertain), "uncertain"),
         (card.referral is None or _is_referral(card.referral), "referral"),
+        (card.gate is None or is_gate(card.gate, len(card.self_test.logits)), "gate"),
         (_is_quantization(card.quantization), "quantization"),
         (0 <= card.min_age_years <= _OLDEST, "min_age_years"),
         (_are_self_test_logits(card), "self_test.logits"),

@@ -45,11 +45,15 @@ def run_self_test(classifier: Classifier) -> SelfTestResult:
     """Run the embedded self-test on this PC."""
     card = classifier.card
     inputs = self_test_inputs(card.input.height, card.input.width)
-    computed = classifier.run(inputs, limit_s=_LIMIT_S).logits
+    output = classifier.run(inputs, limit_s=_LIMIT_S)
+    computed = output.logits
     # Both in order of CLASSES: a card that names the graph's outputs in another order fails.
     expected = np.array(card.self_test.logits)
     is_comparable = card.self_test.formula == FORMULA and expected.shape == computed.shape
     difference = float(np.abs(computed - expected).max()) if is_comparable else math.inf
+    if card.gate is not None and output.gate is not None:
+        gate = float(np.abs(output.gate - np.array(card.gate.self_test)).max())
+        difference = max(difference, gate)
     return SelfTestResult(
         ok=difference <= card.self_test.tolerance,
         largest_difference=difference,

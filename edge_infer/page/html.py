@@ -104,6 +104,8 @@ def _warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
         yield _WARNING.format(
             f"<strong>{words.closed_folders}</strong> {names}. {words.films_missing}"
         )
+    if day.is_gate_off:
+        yield _WARNING.format(f"<strong>{words.gate_off}</strong> {words.gate_off_means}")
     if day.archives:
         names = ", ".join(f"<bdi>{escape(name)}</bdi>" for name in day.archives[:MOST_ARCHIVES])
         more = " …" if len(day.archives) > MOST_ARCHIVES else ""

@@ -19,7 +19,12 @@ from edge_infer.worklist.rows import Decision, ScreenedDay, WorklistRow
 
 _COLUMNS = 6
 """Without the second test's."""
-_OFTEN_WITH_TEXT = frozenset({ReasonCode.OTHER_MODALITY, ReasonCode.COLOUR})
+_OFTEN_WITH_TEXT = frozenset(
+    {
+        *(ReasonCode.OTHER_MODALITY, ReasonCode.COLOUR),
+        *(ReasonCode.NOT_CHEST_PICTURE, ReasonCode.PHOTOGRAPH),
+    }
+)
 """Screens, letters and photographs: what stands in them is not said by a header."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from edge_infer.model.gate import is_doubt
 from edge_infer.model.model_card import CLASSES
 from edge_infer.words.form import PageWords
+from edge_infer.words.sentences import translate
 from edge_infer.worklist.rows import Decision, ScreenedDay, WorklistRow, possible_classes
 
 
@@ -11,6 +13,14 @@ def explain_decision(row: WorklistRow, day: ScreenedDay, words: PageWords) -> st
     """Return the sentences for a screened film, plain text; '' for one that was not screened."""
     if row.finding is None or row.decision is None:
         return ""
+    beside = translate(row.reason, day.lang) or row.reason
+    if is_doubt(row.reason_code):
+        return beside
+    says = _explain(row, day, words)
+    return f"{beside} {says}" if beside else says
+
+
+def _explain(row: WorklistRow, day: ScreenedDay, words: PageWords) -> str:
     if row.decision is Decision.REFER_TB:
         return _explain_referral(row, day, words)
     if row.decision is Decision.ABNORMAL:

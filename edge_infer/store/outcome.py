@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.study import Identity, InputType, StudyInfo
+from edge_infer.model.gate import Remark
 
 _FLOAT: Final = np.dtype("<f4")
 _KINDS: Final = {"unreadable": UnreadableImage, "unsupported": UnsupportedImage}
@@ -45,6 +46,7 @@ class ScoredFilm:
     """[K, h, w], in the same order; None where the store of an earlier version has none."""
     thumbnail: bytes = field(repr=False)
     study: StudyInfo
+    remark: Remark | None = None
 
 
 FilmOutcome: TypeAlias = ScoredFilm | ImageError
@@ -63,6 +65,9 @@ def to_columns(outcome: FilmOutcome) -> dict[str, Any]:
         columns |= {"refusal": kind, "reason_code": outcome.code.value, "reason": reason}
         return columns | {"thumbnail": outcome.thumbnail or None}
     columns |= {"logits": _to_bytes(outcome.logits), "thumbnail": outcome.thumbnail}
+    if outcome.remark is not None:
+        columns["reason_code"] = outcome.remark.code.value
+        columns["reason"] = outcome.remark.reason
     if outcome.cam is not None:
         columns["cam"] = _to_bytes(outcome.cam)
         columns["cam_shape"] = json.dumps(outcome.cam.shape)
@@ -87,12 +92,17 @@ def from_columns(columns: dict[str, Any], identity: Identity | None = None) -> F
         cam=cam,
         thumbnail=columns["thumbnail"],
         study=study,
+        remark=_to_remark(columns["reason_code"], columns["reason"]),
     )
 
 
 def read_map(cam: bytes, shape: str) -> NDArray[np.float32]:
     """Return class activation maps [K, h, w] out of their two columns."""
     return _from_bytes(cam).reshape(json.loads(shape))
+
+
+def _to_remark(code: str | None, reason: str | None) -> Remark | None:
+    return None if code is None else Remark(reason or "", ReasonCode(code))
 
 
 def _to_bytes(numbers: NDArray[np.float32]) -> bytes:

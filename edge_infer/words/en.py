@@ -22,6 +22,7 @@ from edge_infer.worklist.rows import Decision, Status
 
 _EXPORT_AGAIN = "Copy or export the film again; until then call the reader."
 _FIND_FRONTAL = "Screen the frontal film of this examination; without one, take a PA film."
+_TURN_IT = "Turn it at the workstation and send it again."
 _NOT_A_FILM = "Nothing to do if it is not a chest film; otherwise call the reader."
 
 _GROUPS: Final = {
@@ -100,6 +101,34 @@ _REASONS: Final = {
         why="A child's film", todo="Call the reader: the model is not for children."
     ),
     ReasonCode.BLANK: ReasonWords(why="Blank picture", todo="Repeat the film (PA, full breath)."),
+    ReasonCode.NOT_CHEST_PICTURE: ReasonWords(
+        why="Does not look like a chest film", todo=_NOT_A_FILM
+    ),
+    ReasonCode.LATERAL_PICTURE: ReasonWords(why="Looks like a lateral film", todo=_FIND_FRONTAL),
+    ReasonCode.ON_ITS_SIDE: ReasonWords(why="Lies on its side", todo=_TURN_IT),
+    ReasonCode.UPSIDE_DOWN: ReasonWords(why="Upside down", todo=_TURN_IT),
+    ReasonCode.INVERTED: ReasonWords(
+        why="Inverted: bones are dark", todo="Invert it at the workstation and send it again."
+    ),
+    ReasonCode.LUNGS_CUT_OFF: ReasonWords(
+        why="Lungs cut off", todo="Repeat the film, or show it to a doctor."
+    ),
+    ReasonCode.BAD_EXPOSURE: ReasonWords(
+        why="Blank or badly exposed", todo="Send it with another window, or repeat the film."
+    ),
+    ReasonCode.PHOTOGRAPH: ReasonWords(
+        why="A photograph, or a film in another picture",
+        todo="Send the film itself from the X-ray machine or the archive.",
+    ),
+    ReasonCode.PUT_UPRIGHT: ReasonWords(
+        why="Turned before screening", todo="Turn it at the workstation too."
+    ),
+    ReasonCode.MADE_POSITIVE: ReasonWords(
+        why="Inverted before screening", todo="Invert it at the workstation too."
+    ),
+    ReasonCode.GATE_OFF: ReasonWords(
+        why="Screened with --no-gate", todo="Look whether this is a frontal chest film."
+    ),
 }
 
 _PAGE: Final = PageWords(
@@ -129,6 +158,10 @@ _PAGE: Final = PageWords(
     closed_folders="Folders that could not be opened:",
     films_missing="Films in them are missing from this list.",
     archives="Packed files (zip and the like), {n}; unpack them and run again:",
+    gate_off="Screened with --no-gate.",
+    gate_off_means=(
+        "Pictures that are no upright frontal chest film have scores too, and those mean nothing."
+    ),
     groups=_GROUPS,
     classes={
         "normal": "Normal",

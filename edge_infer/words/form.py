@@ -160,6 +160,8 @@ class PageWords:
     closed_folders: str
     films_missing: str
     archives: str
+    gate_off: str
+    gate_off_means: str
     groups: Mapping[Decision | None, GroupWords]
     classes: Mapping[str, str]
     statuses: Mapping[Status, str]

@@ -22,6 +22,7 @@ from edge_infer.worklist.rows import Decision, Status
 
 _EXPORT_AGAIN = "영상을 다시 복사하거나 내보내십시오. 그때까지는 판독자에게 알리십시오."
 _FIND_FRONTAL = "같은 검사의 정면 영상을 선별하십시오. 정면 영상이 없으면 PA로 촬영하십시오."
+_TURN_IT = "촬영 워크스테이션에서 바로 돌린 뒤 다시 보내십시오."
 _NOT_A_FILM = "흉부 영상이 아니면 할 일이 없습니다. 흉부 영상이면 판독자에게 알리십시오."
 
 _GROUPS: Final = {
@@ -109,6 +110,36 @@ _REASONS: Final = {
     ReasonCode.BLANK: ReasonWords(
         why="아무것도 찍히지 않은 영상입니다.", todo="다시 촬영하십시오(PA, 최대 흡기)."
     ),
+    ReasonCode.NOT_CHEST_PICTURE: ReasonWords(
+        why="흉부 영상으로 보이지 않습니다.", todo=_NOT_A_FILM
+    ),
+    ReasonCode.LATERAL_PICTURE: ReasonWords(why="측면 영상으로 보입니다.", todo=_FIND_FRONTAL),
+    ReasonCode.ON_ITS_SIDE: ReasonWords(why="영상이 옆으로 누워 있습니다.", todo=_TURN_IT),
+    ReasonCode.UPSIDE_DOWN: ReasonWords(why="영상의 위아래가 뒤집혔습니다.", todo=_TURN_IT),
+    ReasonCode.INVERTED: ReasonWords(
+        why="흑백이 반전되었습니다.",
+        todo="촬영 워크스테이션에서 반전을 되돌린 뒤 다시 보내십시오.",
+    ),
+    ReasonCode.LUNGS_CUT_OFF: ReasonWords(
+        why="폐가 잘렸습니다.", todo="다시 촬영하거나 의사에게 보이십시오."
+    ),
+    ReasonCode.BAD_EXPOSURE: ReasonWords(
+        why="빈 영상이거나 노출이 맞지 않습니다.",
+        todo="윈도를 바꾸어 다시 보내거나 다시 촬영하십시오.",
+    ),
+    ReasonCode.PHOTOGRAPH: ReasonWords(
+        why="사진으로 찍은 영상이거나 다른 그림 속의 영상입니다.",
+        todo="X선 장비나 보관소에서 원본 영상을 보내십시오.",
+    ),
+    ReasonCode.PUT_UPRIGHT: ReasonWords(
+        why="돌려서 선별했습니다.", todo="워크스테이션에서도 바로 돌리십시오."
+    ),
+    ReasonCode.MADE_POSITIVE: ReasonWords(
+        why="반전을 되돌려 선별했습니다.", todo="워크스테이션에서도 반전을 되돌리십시오."
+    ),
+    ReasonCode.GATE_OFF: ReasonWords(
+        why="--no-gate로 선별했습니다.", todo="정면 흉부 영상인지 직접 확인하십시오."
+    ),
 }
 
 _PAGE: Final = PageWords(
@@ -135,6 +166,10 @@ _PAGE: Final = PageWords(
     closed_folders="열 수 없는 폴더:",
     films_missing="그 안의 영상은 이 목록에 없습니다.",
     archives="압축 파일 {n}개, 압축을 풀고 다시 실행하십시오:",
+    gate_off="--no-gate로 선별했습니다.",
+    gate_off_means=(
+        "바로 선 정면 흉부 영상이 아닌 그림에도 점수가 있으며, 그 점수는 의미가 없습니다."
+    ),
     groups=_GROUPS,
     classes={
         "normal": "정상",
@@ -486,6 +521,58 @@ _SENTENCES: Final = {
     "There is no picture in this file: its pixels are measurements (float pixel data).": (
         "파일 안에 영상이 없습니다. 화소가 측정값(float pixel data)입니다."
     ),
+    "The picture lies on its side: turn it at the workstation and send it again.": (
+        "영상이 옆으로 누워 있습니다. 촬영 워크스테이션에서 돌린 뒤 다시 보내십시오."
+    ),
+    "The picture does not look like a chest film: check which file was sent; if it is a chest "
+    "film, a doctor must read it.": (
+        "흉부 영상으로 보이지 않습니다. 어떤 파일이 왔는지 확인하십시오. 흉부 영상이 맞으면 의사가 "
+        "판독해야 합니다."
+    ),
+    "The picture looks like a lateral chest film: screen the frontal film of this examination.": (
+        "측면 흉부 영상으로 보입니다. 이 검사의 정면 영상을 선별하십시오."
+    ),
+    "The picture is upside down: turn it at the workstation and send it again.": (
+        "영상의 위아래가 뒤집혔습니다. 촬영 워크스테이션에서 돌린 뒤 다시 보내십시오."
+    ),
+    "The picture is inverted, its bones are dark: invert it at the workstation and send it "
+    "again.": (
+        "흑백이 반전되어 뼈가 어둡습니다. 촬영 워크스테이션에서 반전을 되돌린 뒤 다시 보내십시오."
+    ),
+    "The picture does not show both lungs whole: repeat the film, or let a doctor read it.": (
+        "양쪽 폐가 모두 보이지 않습니다. 다시 촬영하거나 의사가 판독하게 하십시오."
+    ),
+    "The picture is blank, clipped, or far too dark or light: send it with another window, or "
+    "repeat the film.": (
+        "빈 영상이거나 밝기가 잘렸거나 너무 어둡거나 밝습니다. 윈도를 바꾸어 다시 보내거나 다시 "
+        "촬영하십시오."
+    ),
+    "The picture looks like a photograph of a film, or a film within another picture: send the "
+    "film itself from the X-ray machine or the archive.": (
+        "영상을 찍은 사진이거나 다른 그림 속의 영상으로 보입니다. X선 장비나 보관소에서 원본 "
+        "영상을 보내십시오."
+    ),
+    "The film lay on its side and was turned to the right before it was screened.": (
+        "옆으로 누운 영상을 오른쪽으로 돌려 선별했습니다."
+    ),
+    "The film lay on its side and was turned to the left before it was screened.": (
+        "옆으로 누운 영상을 왼쪽으로 돌려 선별했습니다."
+    ),
+    "The film was upside down and was turned before it was screened.": (
+        "위아래가 뒤집힌 영상을 돌려 선별했습니다."
+    ),
+    "The film was inverted and was made bones bright before it was screened.": (
+        "흑백이 반전된 영상을 되돌려 선별했습니다."
+    ),
+    "Doubtful, whatever the scores say (gate {} of 100): {}": (
+        "점수와 관계없이 의심스럽습니다(영상 검사 100점 중 {0}점). {1}"
+    ),
+    "Screened with --no-gate: nobody checked that this is an upright frontal chest film.": (
+        "--no-gate로 선별했습니다. 바로 선 정면 흉부 영상인지 확인하지 않았습니다."
+    ),
+    "Screened with --no-gate against what the gate says: {}": (
+        "영상 검사 결과와 달리 --no-gate로 선별했습니다. {0}"
+    ),
     "The picture is blank: all of it has the same grey{}.": "전체가 같은 밝기인 빈 영상입니다{0}.",
     "The file holds {} pictures instead of one; save each film as a file of its own.": (
         "파일 하나에 영상이 {0}장 있습니다. 한 장씩 따로 저장하십시오."
@@ -592,6 +679,9 @@ _SENTENCES: Final = {
     ),
     "The model in {} is newer than ONNX Runtime {} of this PC: update onnxruntime.": (
         "{0}의 모델이 이 PC의 ONNX Runtime {1}보다 새것입니다. onnxruntime을 갱신하십시오."
+    ),
+    "The model's gate gave no number: copy the model file again.": (
+        "모델의 영상 검사가 숫자가 아닌 값을 냈습니다. 모델 파일을 다시 복사하십시오."
     ),
     "The model gave a score that is not a number: copy the model file again.": (
         "모델이 수가 아닌 점수를 냈습니다. 모델 파일을 다시 복사하십시오."

@@ -80,6 +80,7 @@ def to_json(day: ScreenedDay) -> str:
             "operating_points": to_plain(day.card.operating_points),
             "uncertain": to_plain(day.card.uncertain),
         },
+        "gate": None if day.card.gate is None else "off" if day.is_gate_off else "on",
         "site": _describe_site(day),
         "drift": _describe_drift(day),
         "complete": day.is_complete,

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from edge_infer.errors import ImageError, ReasonCode, UnsupportedImage
+from edge_infer.model.gate import is_doubt
 from edge_infer.model.model_card import CLASSES
 from edge_infer.model.referred import is_referred
 from edge_infer.pc.language import Lang
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from edge_infer.films.study import StudyInfo
     from edge_infer.model.findings import Finding
+    from edge_infer.model.gate import Remark
     from edge_infer.model.model_card import ModelCard, UncertainBand
     from edge_infer.worklist.drift import Drift
     from edge_infer.worklist.marks import Marks
@@ -66,7 +68,10 @@ ALL_SCREENED, HAS_GAPS, NOTHING_FOUND = 0, 4, 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorklistRow:
-    """One film; a screened one has finding and decision, any other a reason."""
+    """One film; a screened one has finding and decision, any other a reason.
+
+    A screened one has a reason too where the gate doubts it, put it right, or was off.
+    """
 
     path: str
     """Relative to the input, with `/`."""
@@ -119,6 +124,8 @@ class ScreenedDay:
     """The site file whose TB threshold `card` holds already."""
     with_age_sex: bool = True
     """Whether age, sex and the film's time are shown, and stand in the JSON."""
+    is_gate_off: bool = False
+    """Whether pictures were scored although the model's gate would hold them back (--no-gate)."""
     archives: tuple[str, ...] = ()
     """Zip, gz and the like that lie among the films, by name: what is in them has no row."""
 
@@ -152,9 +159,14 @@ def screened_row(
     study: StudyInfo,
     thumbnail: bytes,
     cam: NDArray[np.float32] | None = None,
+    remark: Remark | None = None,
 ) -> WorklistRow:
-    """Return the row of a film that the model saw; `cam` [K, h, w] is drawn over its thumbnail."""
-    decision = decide(finding, card)
+    """Return the row of a film that the model saw; `cam` [K, h, w] is drawn over its thumbnail.
+
+    A film that the gate doubts is uncertain whatever its scores.
+    """
+    is_doubtful = remark is not None and is_doubt(remark.code)
+    decision = Decision.UNCERTAIN if is_doubtful else decide(finding, card)
     heat, shown_class = b"", ""
     if cam is not None:
         from edge_infer.model.heatmap import draw_heat, heat_class
@@ -167,6 +179,8 @@ def screened_row(
         status=Status.SCREENED,
         finding=finding,
         decision=decision,
+        reason=remark.reason if remark is not None else "",
+        reason_code=remark.code if remark is not None else None,
         study=study,
         thumbnail=thumbnail,
         heat=heat,
@@ -224,7 +238,11 @@ def count_decisions(rows: Sequence[WorklistRow]) -> dict[Decision | None, int]:
 
 def count_reasons(rows: Sequence[WorklistRow]) -> dict[ReasonCode, int]:
     """Count rows not screened per reason, the most frequent first, then by code."""
-    counts = Counter(row.reason_code for row in rows if row.reason_code is not None)
+    counts = Counter(
+        row.reason_code
+        for row in rows
+        if row.reason_code is not None and row.status is not Status.SCREENED
+    )
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

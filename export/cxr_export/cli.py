@@ -16,7 +16,9 @@ EXTRA_MODULES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "sympy", 
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder made by `cxr-train fit`.")],
+    run: Annotated[
+        Path, typer.Argument(help="Run folder made by `cxr-train fit` or `cxr-train gate`.")
+    ],
     out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
     calibration: Annotated[
         Path | None,
@@ -44,11 +46,24 @@ def export(
     referral_chosen_on: Annotated[
         str, typer.Option(help="On which films --referral-score was chosen, for the card.")
     ] = "",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="For a gate: the model it was trained for, which is not changed."),
+    ] = None,
     cache: CacheOption = None,
 ) -> None:
-    """Turn a training run into one quantized, self-describing .onnx, or say why not."""
+    """Turn a training run into one quantized, self-describing .onnx, or say why not.
+
+    Of a gate's run: a copy of its model that has the gate too, its scores unchanged.
+    """
     with exit_when_interrupted(f"Interrupted: {out} was not finished."):
         # Inside the try: importing torch takes seconds, in which Control-C comes too.
+        if (run / "gate.json").is_file():
+            from cxr_export.gate_graph import export_gate
+            from edge_infer.model.bundled import bundled_model
+
+            export_gate(run, model or bundled_model(), out, name=name, version=model_version)
+            return
         from cxr_export.export_run import export_run
         from cxr_train.figures.referral import make_referral, parse_weights
 

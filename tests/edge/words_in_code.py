@@ -17,7 +17,7 @@ SAYS = frozenset(
             "FileInUse",
             "DayInUse",
         ),
-        *("SiteError", "too_large", "Lost", "_no_decoder", "_not_ours"),
+        *("SiteError", "too_large", "Lost", "_no_decoder", "_not_ours", "_Said", "Remark"),
     }
 )
 """What is called with a sentence, or with the part of one, as its first argument."""

@@ -254,6 +254,42 @@ def audit(
 
 
 @app.command()
+def gate(
+    model: Annotated[Path, typer.Argument(help="Model made by cxr-export, which gets the gate.")],
+    data: Annotated[Path, typer.Argument(help="Chest films: as for fit.")],
+    others: Annotated[
+        Path, typer.Option(help="Pictures of other things: folders by kind, or a manifest.csv.")
+    ],
+    out: Annotated[Path, typer.Option(help="Run folder to write, for cxr-export.")],
+    recipe: Annotated[Path | None, typer.Option(help="Settings as TOML.")] = None,
+    extra: Annotated[
+        list[Path] | None, typer.Option(help="Further data, its train split only; repeatable.")
+    ] = None,
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Split to measure on beside val, once a release; repeatable."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that make pictures.")
+    ] = None,
+) -> None:
+    """Train what tells upright frontal chest films from all other pictures, for one model."""
+    from cxr_train.gate.run import gate_run
+
+    with exit_when_interrupted("Interrupted: no gate was written."):
+        gate_run(
+            model,
+            data,
+            others,
+            out,
+            recipe=recipe,
+            held_out=tuple(held_out or ()),
+            extra=tuple(extra or ()),
+            workers=workers,
+        )
+
+
+@app.command()
 def card(
     model: Annotated[Path, typer.Argument(help="An exported .onnx.")],
     evaluation: Annotated[Path, typer.Argument(help="Its evaluation.json.")],

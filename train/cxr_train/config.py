@@ -198,13 +198,21 @@ def read_recipe(recipe: Path) -> dict[str, Any]:
 
 def make_config(settings: dict[str, Any]) -> TrainConfig:
     """Build a checked TrainConfig; an unknown key or wrong type is a ConfigError."""
-    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    return TrainConfig(**check_settings(TrainConfig, settings))
+
+
+def check_settings(kind: type[Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Check names and types of a recipe's settings against a dataclass whose fields have defaults.
+
+    An unknown key or wrong type is a ConfigError.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     checked: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in fields:
             raise ConfigError(f"Unknown setting '{key}'. Known: {', '.join(sorted(fields))}.")
         checked[key] = _check_type(key, value, fields[key].default)
-    return TrainConfig(**checked)
+    return checked
 
 
 def _check_type(key: str, value: Any, default: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_infer.errors import ReasonCode
 from edge_infer.page.html import words_in
 from edge_infer.page.why import explain_decision
 from edge_infer.pc.language import Lang
@@ -90,3 +91,27 @@ def test_the_sentence_fits_the_decision(
 def test_a_file_without_a_score_has_its_reason_instead() -> None:
     row: WorklistRow = refused("a.dcm")
     assert explain_decision(row, make_day([row]), words_in(Lang.EN)) == ""
+
+
+def test_a_doubt_of_the_gate_is_the_whole_why() -> None:
+    doubtful = replace(
+        screened("a.png", "tuberculosis", tb_tenths=900),
+        decision=Decision.UNCERTAIN,
+        reason="Doubtful, whatever the scores say (gate 30.0 of 100): The picture is upside down: "
+        "turn it at the workstation and send it again.",
+        reason_code=ReasonCode.UPSIDE_DOWN,
+    )
+    day = make_day([doubtful])
+    assert explain_decision(doubtful, day, words_in(Lang.EN)) == doubtful.reason
+    korean = explain_decision(doubtful, replace(day, lang=Lang.KO), words_in(Lang.KO))
+    assert "30.0" in korean and "위아래가 뒤집혔습니다" in korean
+
+
+def test_what_was_put_right_is_said_before_the_why() -> None:
+    turned = replace(
+        screened("a.png", "tuberculosis", tb_tenths=900),
+        reason="The film was upside down and was turned before it was screened.",
+        reason_code=ReasonCode.PUT_UPRIGHT,
+    )
+    says = explain_decision(turned, make_day([turned]), words_in(Lang.EN))
+    assert says.startswith("The film was upside down") and "threshold, 40.0" in says

@@ -21,6 +21,7 @@ import pytest
 from edge_infer.errors import ImageError, ReasonCode, ReportError, UnreadableImage, UnsupportedImage
 from edge_infer.films.find import FoundFilms, name_films
 from edge_infer.films.look import Look
+from edge_infer.model.gate import Remark
 from edge_infer.store import owner as store_owner
 from edge_infer.store.day_store import STORE_NAME, DayStore, StoredFile
 from edge_infer.store.outcome import FilmOutcome, ScoredFilm
@@ -67,6 +68,16 @@ def test_numbers_come_back_to_the_last_bit(store: DayStore) -> None:
     assert back.cam is not None and film.cam is not None and bare.cam is None
     assert back.cam.shape == (4, 2, 3) and back.cam.tobytes() == film.cam.tobytes()
     assert (back.thumbnail, back.study) == (film.thumbnail, film.study)
+    assert back.remark is None
+
+
+def test_what_the_gate_says_of_a_film_comes_back(store: DayStore) -> None:
+    seen = see("a.dcm")
+    remark = Remark("The film was upside down.", ReasonCode.PUT_UPRIGHT)
+    keep(store, seen, look(seen.films[0], replace(scored(), remark=remark)))
+    (back,) = outcomes(store).values()
+    assert isinstance(back, ScoredFilm) and back.remark == remark
+    assert len(final(store)) == 1
 
 
 @pytest.mark.parametrize("refusal", [TRUNCATED, LATERAL])

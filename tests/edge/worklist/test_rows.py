@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_infer.errors import ReasonCode
+from edge_infer.films.study import InputType, StudyInfo
+from edge_infer.model.gate import Remark
 from edge_infer.worklist.rows import (
     ORDER,
     Decision,
@@ -20,6 +22,7 @@ from edge_infer.worklist.rows import (
     decide,
     exit_code,
     in_order,
+    screened_row,
 )
 from tests.edge.made_day import make_band, make_card, make_finding, refused, screened
 
@@ -140,3 +143,28 @@ def test_the_exit_code_is_derived_from_the_rows() -> None:
     assert exit_code([screened("a", "tuberculosis", tb_tenths=999)]) == 0
     assert exit_code([screened("a"), refused("b")]) == 4
     assert exit_code([screened("a")], ["locked"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "decision"),
+    [
+        (ReasonCode.LATERAL_PICTURE, Decision.UNCERTAIN),
+        (ReasonCode.NOT_CHEST_PICTURE, Decision.UNCERTAIN),
+        (ReasonCode.PUT_UPRIGHT, Decision.REFER_TB),
+        (ReasonCode.GATE_OFF, Decision.REFER_TB),
+    ],
+)
+def test_a_film_that_the_gate_doubts_is_uncertain_whatever_its_scores(
+    code: ReasonCode, decision: Decision
+) -> None:
+    row = screened_row(
+        "a.png",
+        make_finding("tuberculosis", tb_tenths=990, abnormal_tenths=990),
+        make_card(),
+        study=StudyInfo(input_type=InputType.RASTER),
+        thumbnail=b"",
+        remark=Remark("Why.", code),
+    )
+    assert (row.status, row.decision) == (Status.SCREENED, decision)
+    assert (row.reason, row.reason_code) == ("Why.", code)
+    assert count_reasons([row]) == {} and exit_code([row]) == 0

@@ -21,7 +21,9 @@ from cxr_train.figures.measures import AGAINST_NORMAL, ALL, POPULATIONS
 from cxr_train.page import load_template
 from cxr_train.result_files import write_text
 from edge_infer.model.classifier import Classifier
+from edge_infer.model.gate import GateFigure
 from edge_infer.model.model_card import Interval, Metric, ModelCard
+from edge_infer.model.proportions import wilson_interval
 
 _POPULATIONS = (ALL, *POPULATIONS)
 _FAILING_ACCURACY = 0.8
@@ -132,7 +134,12 @@ def render_model_card(
         populations=_POPULATIONS,
         failing_accuracy=_FAILING_ACCURACY,
         describe_pair=describe_pair,
+        held_back=_held_back,
     )
+
+
+def _held_back(figure: GateFigure) -> Interval:
+    return wilson_interval(figure.refused + figure.doubtful, figure.n)
 
 
 def _lite_arch(recipe: str) -> str:
