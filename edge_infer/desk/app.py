@@ -26,6 +26,7 @@ from edge_infer.desk.live_day import LiveFilm, LiveStudy
 from edge_infer.desk.show_in_folder import show_in_folder
 from edge_infer.errors import ImageError, ReportError
 from edge_infer.films.view import ReadView, ViewRequest
+from edge_infer.flow.pass_gate import as_in_file
 from edge_infer.model.heatmap import enlarge_heat, heat_class, spread_heat
 from edge_infer.model.model_card import REFERRAL
 from edge_infer.page.html import read_style
@@ -156,6 +157,7 @@ class _Answers:
         strength = np.zeros((1, 1), np.uint8)
         if cam is not None:
             strength = enlarge_heat(spread_heat(cam, name), _HEAT_TIMES)
+            strength = as_in_file(strength, film.row.reason)
         page = self._feed.around.words.page
         shown_name = page.small_score if name == REFERRAL else page.classes[name]
         described = {

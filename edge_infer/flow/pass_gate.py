@@ -129,6 +129,24 @@ def pass_gate(
     raise UnsupportedImage(said.sentence, said.code, study, thumbnail)
 
 
+def as_in_file(heat: NDArray[np.uint8], reason: str) -> NDArray[np.uint8]:
+    """Lay a map [h, w] of a film that was put right over the film as its file has it.
+
+    `reason` is what stands beside its scores.
+    """
+    for state, quarters in _QUARTERS_LEFT.items():
+        if reason == _RIGHTED[state].sentence:
+            return np.ascontiguousarray(np.rot90(heat, quarters))
+    return heat
+
+
+_QUARTERS_LEFT: Final = {
+    GateState.TURNED_LEFT: 1,
+    GateState.TURNED_RIGHT: -1,
+    GateState.UPSIDE_DOWN: 2,
+}
+
+
 def _try_righted(
     image: NDArray[np.uint8], state: GateState, classifier: Classifier, gate: Gate
 ) -> ModelOutput | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import ReasonCode, UnsupportedImage
 from edge_infer.films.study import InputType, StudyInfo
-from edge_infer.flow.pass_gate import pass_gate
+from edge_infer.flow.pass_gate import as_in_file, pass_gate
 from edge_infer.model.classifier import Classifier, ModelOutput
 from edge_infer.model.gate import GateState, is_doubt, put_right
 from edge_infer.model.model_card import ModelCard
@@ -109,6 +109,20 @@ def test_without_the_gate_everything_has_scores_and_every_row_says_so() -> None:
     assert code is ReasonCode.GATE_OFF and "lateral" in reason and not is_doubt(code)
     _, code, reason, _ = at_the_gate(UPRIGHT, fake, has_gate=False)
     assert code is ReasonCode.GATE_OFF and "nobody checked" in reason
+
+
+@pytest.mark.parametrize(
+    "state", [GateState.TURNED_LEFT, GateState.TURNED_RIGHT, GateState.UPSIDE_DOWN]
+)
+def test_a_map_lies_over_the_film_as_its_file_has_it(state: GateState) -> None:
+    undo = {
+        GateState.TURNED_LEFT: GateState.TURNED_RIGHT,
+        GateState.TURNED_RIGHT: GateState.TURNED_LEFT,
+    }
+    in_the_file = put_right(UPRIGHT, undo.get(state, state))
+    _, _, reason, _ = at_the_gate(in_the_file, FakeClassifier(state, 99.0))
+    np.testing.assert_array_equal(as_in_file(UPRIGHT[0], reason), in_the_file[0])
+    np.testing.assert_array_equal(as_in_file(UPRIGHT[0], "Any other."), UPRIGHT[0])
 
 
 def test_a_model_without_a_gate_lets_everything_through() -> None:
