@@ -93,24 +93,30 @@ def check_this_pc(
                 Path(folder), classifier, [k for k in kinds if k.name not in unread]
             ):
                 say(line)
-    lacking = " of the kinds that can be read" if unread else ""
-    say(f"Ready to screen films{lacking}." if classifier else "This PC must not screen films.")
+    if classifier is None:
+        say("This PC must not screen films.")
+    elif unread:
+        say("Ready to screen films of the kinds that can be read.")
+    else:
+        say("Ready to screen films.")
     return CheckResult(is_usable=classifier is not None, unread=unread)
 
 
 def _describe_pc(package_version: str) -> Iterator[str]:
     yield f"cxr-infer {package_version}, Python {platform.python_version()}, {platform.platform()}"
     flags = _processor_flags()
+    has = ", ".join(f"{name} {'yes' if name in flags else 'no'}" for name in FLAGS)
     yield (
-        f"Processor: {processor_name()}, {physical_cores()} cores to use of "
-        f"{os.cpu_count()} logical; "
-        + ", ".join(f"{name} {'yes' if name in flags else 'no'}" for name in FLAGS)
+        f"Processor: {processor_name()}, {physical_cores()} cores to use of {os.cpu_count()} "
+        f"logical; {has}"
     )
     memory = read_memory()
-    if memory is not None:
-        free = f", {memory.available / 2**30:.1f} GiB free" if memory.available else ""
-        yield f"Memory:    {memory.total / 2**30:.1f} GiB{free}"
-    yield "Libraries: " + ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
+    if memory is not None and memory.available:
+        free, total = memory.available / 2**30, memory.total / 2**30
+        yield f"Memory:    {total:.1f} GiB, {free:.1f} GiB free"
+    elif memory is not None:
+        yield f"Memory:    {memory.total / 2**30:.1f} GiB"
+    yield f"Libraries: {', '.join(f'{name} {_version(name)}' for name in LIBRARIES)}"
 
 
 def _processor_flags() -> set[str]:

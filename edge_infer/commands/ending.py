@@ -11,12 +11,14 @@ import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Final
 
 import typer
 
-from edge_infer.commands.terminal import print_any_name, printable
+from edge_infer.commands.terminal import print_any_name, printable, speaker
 from edge_infer.errors import CxrError
+from edge_infer.pc.language import Lang, default_language
 
 CANNOT_START: Final = 3
 INTERRUPTED: Final = 130
@@ -35,7 +37,7 @@ def run_command(
     try:
         app(args=arguments)
     except CxrError as error:
-        _say(name, str(error))
+        _say(name, speaker(_language(arguments))(str(error)))
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in extra_modules:
@@ -45,13 +47,22 @@ def run_command(
 
 
 @contextmanager
-def exit_when_interrupted(sentence: str) -> Iterator[None]:
+def exit_when_interrupted(sentence: str, lang: Lang = Lang.EN) -> Iterator[None]:
     """End with 130 and a sentence wherever Control-C comes; older Typers would end with 1."""
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"\n{sentence}", err=True)
+        typer.echo(f"\n{speaker(lang)(sentence)}", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _language(arguments: Sequence[str] | None) -> Lang:
+    """Return what `--lang` says, for an error that ends a command before or after its options."""
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    after = (value for option, value in pairwise([*given, ""]) if option == "--lang")
+    joined = (word.partition("=")[2] for word in given if word.startswith("--lang="))
+    named = next((word for word in (*after, *joined) if word in {*Lang}), None)
+    return Lang(named) if named is not None else default_language()
 
 
 def _say(name: str, sentence: str) -> None:

@@ -22,7 +22,14 @@ from edge_infer.commands.ending import (
     run_command,
 )
 from edge_infer.commands.paths import choose_folder, require_films
-from edge_infer.commands.terminal import Progress, WatchLine, summarise
+from edge_infer.commands.terminal import (
+    Progress,
+    WatchLine,
+    describe_model_faults,
+    say_in_red,
+    speaker,
+    summarise,
+)
 from edge_infer.pc.language import Lang, default_language
 from edge_infer.pc.machine import MOST_WORKERS, default_workers
 from edge_infer.pc.native_code import limit_threads
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
     from edge_infer.workers.pool import Crew
     from edge_infer.worklist.site import Site
 
-# No colour is ever written, so NO_COLOR has nothing to switch off (rich would colour the help).
+# Rich would colour the help, whatever NO_COLOR says.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -96,9 +103,15 @@ def infer(
             help="Score pictures too that are no upright frontal chest film; every row says so.",
         ),
     ] = False,
+    no_age_sex: Annotated[
+        bool,
+        typer.Option(
+            "--no-age-sex", help="Leave age, sex and the film's time out of page and JSON."
+        ),
+    ] = False,
     lang: Annotated[
         Lang | None,
-        typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
+        typer.Option(help="Language of page and terminal; default: this PC's, else English."),
     ] = None,
     pictures: Annotated[
         bool,
@@ -137,9 +150,10 @@ def infer(
     written.
     """
     limit_threads()
-    with exit_when_interrupted("Interrupted: no new list was written."):
+    lang = lang or default_language()
+    with exit_when_interrupted("Interrupted: no new list was written.", lang):
         if check:
-            _check_this_pc(model)
+            _check_this_pc(model, lang)
         if not inputs:
             raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
         from edge_infer.workers.pool import run_isolated, start_workers
@@ -149,7 +163,7 @@ def infer(
         # The inputs are looked through, and what is imported from here on is loaded, while the
         # workers load their own. Every run but one of no film needs the first.
         with closing(start_workers(1)) as crew:
-            found = require_films(inputs, may_be_empty=watch)
+            found = require_films(inputs, may_be_empty=watch, lang=lang)
             if not watch:  # most of its files are often known already, and workers would sit idle
                 crew.grow(min(workers, len(found.films)))
             from edge_infer.flow.keep_day import DaySettings
@@ -170,11 +184,12 @@ def infer(
                 include_patient=include_patient,
                 full_decode=full_decode,
                 has_gate=not no_gate,
-                lang=lang or default_language(),
+                with_age_sex=not no_age_sex,
+                lang=lang,
                 with_pictures=pictures,
                 pool=run_isolated,
             )
-            run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet)
+            run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet, lang=lang)
             if watch:
                 written = _watch(inputs, folder, settings, run)
             else:
@@ -182,9 +197,10 @@ def infer(
         for one in written:
             _tell(one, is_quiet=quiet)
         if watch:
-            typer.echo("Stopped: the list holds every film that had arrived.", err=True)
+            say = speaker(lang)
+            typer.echo(say("Stopped: the list holds every film that had arrived."), err=True)
             raise typer.Exit(INTERRUPTED)
-        raise typer.Exit(_exit_code(written))
+        raise typer.Exit(_exit_code(written, lang))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -207,9 +223,11 @@ class _Run:
     crew: Crew
     is_dated: bool
     is_quiet: bool
+    lang: Lang
 
     def open_line(self, total: int) -> Progress:
-        return Progress(total, is_shown=not self.is_quiet and sys.stderr.isatty())
+        is_shown = not self.is_quiet and sys.stderr.isatty()
+        return Progress(total, is_shown=is_shown, lang=self.lang)
 
 
 def _screen(found: FoundFilms, folder: Path, settings: DaySettings, run: _Run) -> list[WrittenDay]:
@@ -237,7 +255,7 @@ def _watch(
 
     settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
     with run.open_line(0) as line:
-        line_of_watch = WatchLine(line, is_quiet=run.is_quiet)
+        line_of_watch = WatchLine(line, is_quiet=run.is_quiet, lang=run.lang)
         return Watch(
             inputs,
             folder,
@@ -254,29 +272,37 @@ def _watch(
 def _tell(written: WrittenDay, *, is_quiet: bool) -> None:
     from edge_infer.worklist.lists import CSV_NAME
 
+    say = speaker(written.day.lang)
     if written.csv.name != CSV_NAME:
-        typer.echo(
-            f"cxr-infer: {CSV_NAME} is open in another program, so this list is in "
-            f"{written.csv.name}: close it there and run again.",
-            err=True,
+        sentence = say(
+            f"{CSV_NAME} is open in another program, so this list is in {written.csv.name}: "
+            "close it there and run again."
         )
+        typer.echo(f"cxr-infer: {sentence}", err=True)
     if not is_quiet:
         typer.echo("\n".join(summarise(written.day, written.folder, written.csv)))
+    # Quiet or not: nobody is to work with such a list unwarned.
+    for line in describe_model_faults(written.day):
+        say_in_red(line)
 
 
-def _exit_code(written: Sequence[WrittenDay]) -> int:
+def _exit_code(written: Sequence[WrittenDay], lang: Lang) -> int:
     from edge_infer.worklist.rows import exit_code
 
     if not written[-1].day.is_complete:
-        typer.echo("Interrupted: the list holds only the films screened so far.", err=True)
+        say = speaker(lang)
+        typer.echo(say("Interrupted: the list holds only the films screened so far."), err=True)
         return INTERRUPTED
     return max(exit_code(one.day.rows, one.day.unreadable_folders) for one in written)
 
 
-def _check_this_pc(model: Path | None) -> NoReturn:
+def _check_this_pc(model: Path | None, lang: Lang) -> NoReturn:
     from edge_infer.commands.check import check_this_pc
 
-    report = check_this_pc(model, package_version=package_version(), say=typer.echo)
+    say = speaker(lang)
+    report = check_this_pc(
+        model, package_version=package_version(), say=lambda line: typer.echo(say(line))
+    )
     raise typer.Exit(0 if report.is_usable else CANNOT_START)
 
 

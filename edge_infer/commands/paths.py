@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edge_infer.commands.terminal import printable
+from edge_infer.commands.terminal import printable, speaker
+from edge_infer.pc.language import Lang
 
 if TYPE_CHECKING:
     from edge_infer.films.find import FoundFilms
@@ -38,7 +39,9 @@ def choose_folder(inputs: Sequence[Path], out: Path | None) -> Path:
     return folder
 
 
-def require_films(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundFilms:
+def require_films(
+    inputs: Sequence[Path], *, may_be_empty: bool, lang: Lang = Lang.EN
+) -> FoundFilms:
     """Look through the inputs; a usage error where one is missing, exit 5 where no film is."""
     from edge_infer.films.find import find_films
     from edge_infer.worklist.rows import NOTHING_FOUND
@@ -51,16 +54,22 @@ def require_films(inputs: Sequence[Path], *, may_be_empty: bool) -> FoundFilms:
             "check the spelling, and that the drive is connected.",
             param_hint="INPUT",
         ) from error
+    say = speaker(lang)
     for name in found.unreadable_folders:
-        typer.echo(f"cxr-infer: the folder {printable(name)} cannot be opened.", err=True)
+        sentence = say(f"the folder {printable(name)} cannot be opened.")
+        typer.echo(f"cxr-infer: {sentence}", err=True)
     if not found.films and not may_be_empty:
-        passed = f" (other files: {found.ignored})" if found.ignored else ""
         for name in found.archives:
-            typer.echo(f"Packed, so not looked into: {printable(name)}")
-        typer.echo(
-            f"cxr-infer: no X-ray film found{passed}, so nothing was written: check the folder.",
-            err=True,
+            typer.echo(say(f"Packed, so not looked into: {printable(name)}"))
+        sentence = (
+            say(
+                f"no X-ray film found (other files: {found.ignored}), so nothing was written: "
+                "check the folder."
+            )
+            if found.ignored
+            else say("no X-ray film found, so nothing was written: check the folder.")
         )
+        typer.echo(f"cxr-infer: {sentence}", err=True)
         raise typer.Exit(NOTHING_FOUND)
     return found
 

@@ -69,6 +69,8 @@ class DaySettings:
     """The site file whose TB threshold `card` holds already."""
     lang: Lang = Lang.EN
     """Of the page."""
+    with_age_sex: bool = True
+    """Whether page and JSON say age, sex and the film's time."""
     with_pictures: bool = False
     """Whether the heat maps are written as files too."""
     pool: Pool = run_isolated
@@ -205,6 +207,7 @@ class KeptDay:
             package_version=self._settings.package_version,
             generated_at=datetime.now().astimezone(),
             include_patient=self._settings.include_patient,
+            with_age_sex=self._settings.with_age_sex,
             site=site,
             prevalence=site.prevalence if site else DEFAULT_PREVALENCE,
             lang=self._settings.lang,

@@ -14,12 +14,14 @@ from html import escape
 from pathlib import Path
 
 from edge_infer.model.proportions import expected_share
+from edge_infer.page.faults import describe_faults
 from edge_infer.page.html_about import percent, render_about
 from edge_infer.page.html_rows import render_study
 from edge_infer.page.studies import Study, count_examinations, group_by_study, in_page_order
 from edge_infer.pc.language import Lang
 from edge_infer.words.catalogue import words_of
 from edge_infer.words.form import KEYS, PageWords
+from edge_infer.words.sentences import translate
 from edge_infer.worklist.rows import MOST_ARCHIVES, ORDER, Decision, ScreenedDay, count_decisions
 
 
@@ -94,6 +96,8 @@ def _tile(decision: Decision | None, lines: int, films: int, words: PageWords) -
 
 
 def _warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
+    for fault in describe_faults(day.card, words):
+        yield _FAULT.format(f"<strong>{words.faults.heading}</strong> {escape(fault)}")
     if not day.is_complete:
         left = words.left_over.format(
             left=f"{day.n_files - len(day.rows):,}", files=words.file.count(day.n_files)
@@ -113,8 +117,8 @@ def _warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
         yield _WARNING.format(f"<strong>{title}</strong> {names}{more}. {words.films_missing}")
     drift = day.drift
     if drift is not None and drift.is_shifted:
-        says = f'<span lang="en">{escape(drift.sentence)}</span>'
-        yield _WARNING.format(f"<strong>{words.shifted}</strong> {says}")
+        says = translate(drift.sentence, day.lang) or drift.sentence
+        yield _WARNING.format(f"<strong>{words.shifted}</strong> {escape(says)}")
 
 
 def _tools(studies: Sequence[Study], words: PageWords) -> str:
@@ -211,6 +215,7 @@ _MASTHEAD = """\
 </header>
 """
 
+_FAULT = '<p class="warning fault" role="alert">{}</p>\n'
 _WARNING = '<p class="warning" role="alert">{}</p>\n'
 
 _TOOLS = """\

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
+from locale import windows_locale
 
-_WINDOWS_KOREAN = 0x12
-"""Primary language identifier: the low ten bits of a LANGID."""
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which POSIX asks them; the first that is set decides."""
 
 
 class Lang(StrEnum):
-    """A language of the page; the value is its HTML `lang`."""
+    """A language of page and terminal; its value is its HTML `lang` and its file in `words/`."""
 
     EN = "en"
     KO = "ko"
@@ -28,9 +28,11 @@ def default_language() -> Lang:
 def choose_language(environment: Mapping[str, str], *, windows_language: int | None) -> Lang:
     """Choose by Windows' user interface language (a LANGID) or, elsewhere, by the locale's name."""
     if windows_language is not None:
-        return Lang.KO if windows_language & 0x3FF == _WINDOWS_KOREAN else Lang.EN
-    name = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
-    return Lang.KO if name.lower().startswith("ko") else Lang.EN
+        name = windows_locale.get(windows_language, "")
+    else:
+        name = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
+    spoken = re.split(r"[_.@-]", name.lower())[0]
+    return Lang(spoken) if spoken in {*Lang} else Lang.EN
 
 
 def _windows_language() -> int | None:

@@ -9,6 +9,7 @@ from edge_infer.words.form import (
     AboutWords,
     ColumnWords,
     DeskWords,
+    FaultWords,
     GroupWords,
     Noun,
     PageWords,
@@ -197,6 +198,22 @@ _PAGE: Final = PageWords(
         by_time="film time",
         by_path="file name",
         shown="{shown} of {total} examinations shown",
+    ),
+    faults=FaultWords(
+        heading="Do not work with this list.",
+        unmeasured="The model {model} was never measured on films with and without tuberculosis.",
+        chance=(
+            "The model {model} was not shown to tell tuberculosis better than chance (sensitivity "
+            "{sensitivity}, specificity {specificity})."
+        ),
+        low_specificity=(
+            "The model {model} missed its goal: of 100 people without tuberculosis it would refer "
+            "about {referred} (specificity {specificity})."
+        ),
+        low_in_hospital=(
+            "The model {model} missed its goal in {hospital}: of 100 people without tuberculosis "
+            "it would refer about {referred} (specificity {specificity})."
+        ),
     ),
     why=WhyWords(
         tb_reached="TB score at or above the model's threshold, {threshold}.",

@@ -106,6 +106,17 @@ class WhyWords:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaultWords:
+    """A model that its own card speaks against; its name and figures are filled in."""
+
+    heading: str
+    unmeasured: str
+    chance: str
+    low_specificity: str
+    low_in_hospital: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AboutWords:
     """The foot of the page."""
 
@@ -154,7 +165,7 @@ class PageWords:
     not_a_diagnosis: str
     sorting_key: str
     shifted: str
-    """Heads the drift line, which itself stays English."""
+    """Heads the drift line."""
     incomplete: str
     left_over: str
     closed_folders: str
@@ -168,6 +179,7 @@ class PageWords:
     reasons: Mapping[ReasonCode, ReasonWords]
     columns: ColumnWords
     tools: ToolWords
+    faults: FaultWords
     why: WhyWords
     patient_id: str
     sexes: Mapping[str, str]

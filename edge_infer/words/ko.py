@@ -9,6 +9,7 @@ from edge_infer.words.form import (
     AboutWords,
     ColumnWords,
     DeskWords,
+    FaultWords,
     GroupWords,
     Noun,
     PageWords,
@@ -156,7 +157,7 @@ _PAGE: Final = PageWords(
     ignored="{files}는 대상이 아니어서 건너뜀.",
     skip="목록으로 건너뛰기",
     not_a_diagnosis="연구용입니다. 진단이 아닙니다.",
-    shifted="오늘의 TB 점수 분포가 평소와 다릅니다. 원인을 알기 전에는 기준값을 믿지 마십시오.",
+    shifted="평소와 다른 날입니다.",
     sorting_key=(
         "급한 영상을 먼저 볼 수 있도록 순서를 정한 목록입니다. 점수는 순서를 정하기 위한 값이며, "
         "이 기관에서 병이 있을 확률이 아닙니다."
@@ -205,6 +206,22 @@ _PAGE: Final = PageWords(
         by_time="촬영 시각",
         by_path="파일 이름",
         shown="검사 {total}건 중 {shown}건 표시",
+    ),
+    faults=FaultWords(
+        heading="이 목록으로 일하지 마십시오.",
+        unmeasured="모델 {model}은(는) 결핵이 있는 영상과 없는 영상에서 측정한 적이 없습니다.",
+        chance=(
+            "모델 {model}이(가) 결핵을 우연보다 잘 가려낸다는 근거가 없습니다"
+            "(민감도 {sensitivity}, 특이도 {specificity})."
+        ),
+        low_specificity=(
+            "모델 {model}은(는) 목표에 이르지 못했습니다. 결핵이 없는 100명 중 약 {referred}명을 "
+            "의뢰하게 됩니다(특이도 {specificity})."
+        ),
+        low_in_hospital=(
+            "모델 {model}은(는) {hospital}에서 목표에 이르지 못했습니다. 결핵이 없는 100명 중 약 "
+            "{referred}명을 의뢰하게 됩니다(특이도 {specificity})."
+        ),
     ),
     why=WhyWords(
         tb_reached="결핵 점수가 모델 기준값 {threshold} 이상입니다.",
@@ -336,6 +353,89 @@ _SENTENCES: Final = {
     "{} cannot be read, so this list cannot be opened: screen the films again.": (
         "{0}을(를) 읽을 수 없어 목록을 열 수 없습니다. 영상을 다시 선별하십시오."
     ),
+    # The terminal.
+    "--no-gate: pictures that are no frontal chest film have scores too.": (
+        "--no-gate: 흉부 정면 영상이 아닌 그림에도 점수가 있습니다."
+    ),
+    "Starting ...": "시작하는 중 ...",
+    "{} of {} films, about {} min left": "영상 {1}장 중 {0}장, 약 {2}분 남음",
+    "{} of {} films, about {} s left": "영상 {1}장 중 {0}장, 약 {2}초 남음",
+    "{} watching: {} listed, {} arriving": "{0} 지켜보는 중: 목록 {1}장, 들어오는 중 {2}장",
+    "{} is open in another program, the list is in {}": (
+        "다른 프로그램이 {0}을(를) 열고 있어 목록은 {1}에 있습니다"
+    ),
+    "{} of {} screened with {} {}.": "{2} {3}(으)로 {1}개 중 {0}장 선별.",
+    "TB threshold {} of {} ({}).": "결핵 기준값 {0}, {1} ({2}).",
+    "Examinations, each in the group of its most urgent film:": (
+        "검사 건수(가장 급한 영상의 묶음으로 셈):"
+    ),
+    "First in line, by TB score:": "결핵 점수가 높은 순서:",
+    "Packed files not looked into ({}), unpack them first:": (
+        "보지 않은 압축 파일({0}), 먼저 압축을 푸십시오:"
+    ),
+    "Packed, so not looked into: {}": "압축되어 보지 않음: {0}",
+    "List: {}": "목록: {0}",
+    "Page: {}": "페이지: {0}",
+    "Summary: {}": "요약: {0}",
+    "Slips: {}": "의뢰서: {0}",
+    "Research use only: not a diagnosis.": "연구용이며 진단이 아닙니다.",
+    "{} is open in another program, so this list is in {}: close it there and run again.": (
+        "다른 프로그램이 {0}을(를) 열고 있어 이 목록은 {1}에 있습니다. 그 프로그램에서 닫고 다시 "
+        "실행하십시오."
+    ),
+    "Interrupted: the list holds only the films screened so far.": (
+        "중단됨: 목록에는 지금까지 선별한 영상만 있습니다."
+    ),
+    "Interrupted: no new list was written.": "중단됨: 새 목록을 쓰지 않았습니다.",
+    "Interrupted: nothing was written.": "중단됨: 아무것도 쓰지 않았습니다.",
+    "Stopped: the list holds every film that had arrived.": (
+        "멈춤: 목록에는 들어온 영상이 모두 있습니다."
+    ),
+    "the folder {} cannot be opened.": "{0} 폴더를 열 수 없습니다.",
+    "no X-ray film found, so nothing was written: check the folder.": (
+        "X선 영상이 없어 아무것도 쓰지 않았습니다. 폴더를 확인하십시오."
+    ),
+    "no X-ray film found (other files: {}), so nothing was written: check the folder.": (
+        "X선 영상이 없어(다른 파일 {0}개) 아무것도 쓰지 않았습니다. 폴더를 확인하십시오."
+    ),
+    "Today's TB scores are not spread like those of {} ({} films, stability index {}): an unusual "
+    "mix of patients does this, and so does a changed machine, export or window, so look at a few "
+    "films and do not rely on the threshold until you know why.": (
+        "오늘의 결핵 점수 분포가 {0}과(와) 다릅니다(영상 {1}장, 안정성 지수 {2}). 환자 구성이 "
+        "평소와 다르거나 장비, 내보내기, 창 설정이 바뀌면 이렇게 됩니다. 영상 몇 장을 살펴보고, "
+        "원인을 알기 전에는 기준값을 믿지 마십시오."
+    ),
+    "this clinic's calibration days": "이 기관의 보정일",
+    "the model's validation films": "모델의 검증 영상",
+    # `--check`.
+    "cxr-infer {}, Python {}, {}": "cxr-infer {0}, Python {1}, {2}",
+    "Processor: {}, {} cores to use of {} logical; {}": (
+        "프로세서: {0}, 논리 코어 {2}개 중 {1}개 사용; {3}"
+    ),
+    "Memory:    {} GiB, {} GiB free": "메모리: {0} GiB, 여유 {1} GiB",
+    "Memory:    {} GiB": "메모리: {0} GiB",
+    "Libraries: {}": "라이브러리: {0}",
+    "Self-test: FAILED: {}": "자체 시험: 실패: {0}",
+    "Self-test: passed: {}": "자체 시험: 통과: {0}",
+    "Self-test: FAILED: {}; copy the model file again, then reinstall cxr-edge": (
+        "자체 시험: 실패: {0}. 모델 파일을 다시 복사하고, 그래도 안 되면 cxr-edge를 다시 "
+        "설치하십시오"
+    ),
+    "{} {}, largest difference {} of a logit, {} allowed, {} ms": (
+        "{0} {1}, 로짓의 가장 큰 차이 {2}, 허용 {3}, {4} ms"
+    ),
+    "Decoders:  {} of {} kinds of film can be read": (
+        "디코더: 영상 {1}종류 중 {0}종류를 읽을 수 있음"
+    ),
+    "  NOT READ: {}": "  읽지 못함: {0}",
+    "Speed:     at most, films of {} x {}, {} processes, no other work": (
+        "속도: 최대값, {0} x {1} 영상, 프로세스 {2}개, 다른 작업이 없을 때"
+    ),
+    "Ready to screen films.": "영상을 선별할 수 있습니다.",
+    "Ready to screen films of the kinds that can be read.": (
+        "읽을 수 있는 종류의 영상을 선별할 수 있습니다."
+    ),
+    "This PC must not screen films.": "이 PC로는 영상을 선별하면 안 됩니다.",
     # Parts that are filled in.
     "{} is '{}'": "{0} 값이 '{1}'",
     "{} is empty": "{0} 값이 비어 있음",

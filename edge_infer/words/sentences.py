@@ -29,11 +29,6 @@ def translate(sentence: str, lang: Lang) -> str | None:
     return None
 
 
-def blanks_as_braces(template: str) -> str:
-    """Return a template's text with `{}` for whatever is filled in."""
-    return re.sub(r"\{[^{}]*\}", "{}", template)
-
-
 @cache
 def _patterns(lang: Lang) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return what recognises each sentence; of several that fit, the one with most own text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +18,29 @@ SAYS = frozenset(
             "FileInUse",
             "DayInUse",
         ),
+<<<<<<< HEAD
         *("SiteError", "too_large", "Lost", "_no_decoder", "_not_ours", "_Said", "Remark"),
+=======
+        *("SiteError", "too_large", "Lost", "_no_decoder", "_not_ours", "say"),
+>>>>>>> 7706c66 (A model that its own card speaks against says so in red; the terminal speaks the page's language)
     }
 )
 """What is called with a sentence, or with the part of one, as its first argument."""
-RETURNS = frozenset({"_explain", "_quote", "_name_voi"})
-"""Functions that return such sentences and parts."""
-PASSED_ON = frozenset({"{}: {}"})
-"""A name before a sentence that is raised elsewhere."""
+RETURNS = frozenset(
+    {
+        *("_explain", "_quote", "_name_voi", "sentence", "trouble"),
+        *("_describe_pc", "_check_model", "_measure"),
+    }
+)
+"""Functions that return or yield such sentences and parts."""
+PASSED_ON = frozenset(
+    {
+        "{}: {}",
+        "  {}{}{}{}",
+        "  {}{} ms{} ms{}",
+    }
+)
+"""A name before a sentence that is raised elsewhere, and lines of a table."""
 
 
 def sentences_in_code(root: Path = ROOT) -> dict[str, str]:
@@ -35,7 +51,12 @@ def sentences_in_code(root: Path = ROOT) -> dict[str, str]:
             for text in _said_by(node):
                 place = f"{path.relative_to(root).as_posix()}:{getattr(node, 'lineno', 0)}"
                 found.setdefault(text, place)
-    return {text: place for text, place in found.items() if text and text not in PASSED_ON}
+    has_words = re.compile(r"[A-Za-z]")
+    return {
+        text: place
+        for text, place in found.items()
+        if has_words.search(text) and text not in PASSED_ON
+    }
 
 
 def _said_by(node: ast.AST) -> Iterator[str]:
@@ -43,7 +64,7 @@ def _said_by(node: ast.AST) -> Iterator[str]:
         yield from _templates(node.args[0])
     if isinstance(node, ast.FunctionDef) and node.name in RETURNS:
         for part in ast.walk(node):
-            if isinstance(part, ast.Return) and part.value is not None:
+            if isinstance(part, ast.Return | ast.Yield) and part.value is not None:
                 yield from _templates(part.value)
 
 
@@ -54,7 +75,10 @@ def _name_of(function: ast.expr) -> str:
 
 
 def _templates(value: ast.expr) -> Iterator[str]:
-    if isinstance(value, ast.IfExp):
+    if isinstance(value, ast.Tuple):
+        for part in value.elts:
+            yield from _templates(part)
+    elif isinstance(value, ast.IfExp):
         yield from _templates(value.body)
         yield from _templates(value.orelse)
     elif isinstance(value, ast.Constant) and isinstance(value.value, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
@@ -119,7 +120,8 @@ def test_the_input_is_never_written_to(day: ScreenedFolder) -> None:
 def test_the_summary_says_how_many_why_not_and_where(day: ScreenedFolder) -> None:
     lines = [" ".join(line.split()) for line in day.ended.out.splitlines()]
     assert lines[0] == f"{SCREENED} of {DUE} screened with tiny 0.0.1."
-    assert {"not screened 3", "truncated 1", "empty file 1", "lateral view 1"} <= set(lines)
+    reasons = {"Cut off 1", "Empty file 1", "Not a frontal view 1"}
+    assert {"Not screened 3 3 films", *reasons} <= set(lines)
     assert f"List: {day.results / 'worklist.csv'}" in lines
 
 
@@ -391,3 +393,33 @@ def test_the_page_speaks_korean_and_the_lists_do_not(
     assert (korean / "worklist.csv").read_bytes() == (english / "worklist.csv").read_bytes()
     (picture,) = (korean / "pictures").iterdir()
     assert f'href="pictures/{picture.name}"' in (korean / "report.html").read_text("utf-8")
+
+
+def test_the_terminal_speaks_korean_to_its_last_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "a.png").write_bytes(png(1))
+    (films / "b.png").write_bytes(b"")
+    arguments = (films, "--out", tmp_path / "o", "--model", TINY, "--workers", "1", "--lang", "ko")
+    ended = run(capsys, *arguments)
+    lines = [line for line in ended.out.splitlines() if str(tmp_path) not in line]
+    assert "2개 중 1장 선별" in ended.out and "파일이 비어 있습니다." in ended.out
+    english = re.compile(r"[A-Za-z]{3,}")
+    assert not [line for line in lines if english.search(line.replace("tiny", ""))]
+    lost = run(capsys, films, "--out", tmp_path / "o", "--model", films, "--lang=ko")
+    assert lost.code == 3 and "읽을 수 없습니다" in lost.err
+
+
+def test_age_and_sex_can_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], day: ScreenedFolder
+) -> None:
+    rows = json.loads((day.results / "worklist.json").read_text("utf-8"))["rows"]
+    assert {"age_years", "sex", "film_time"} <= set(rows[0])
+    arguments = (day.films, "--out", tmp_path / "o", "--model", TINY, "--workers", "1", "--quiet")
+    run(capsys, *arguments, "--no-age-sex")
+    left = json.loads((tmp_path / "o" / "worklist.json").read_text("utf-8"))["rows"]
+    assert not {"age_years", "sex", "film_time"} & set(left[0])
+    csv = (tmp_path / "o" / "worklist.csv").read_bytes()
+    assert csv == (day.results / "worklist.csv").read_bytes()

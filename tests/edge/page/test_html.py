@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from edge_infer.commands.terminal import describe_model_faults
 from edge_infer.errors import ReasonCode
 from edge_infer.films.study import InputType, StudyInfo
 from edge_infer.model.model_card import REFERRAL as REFERRAL_MAP
+from edge_infer.model.model_card import Interval
+from edge_infer.page.faults import describe_faults
 from edge_infer.page.html import render_page, words_in
 from edge_infer.pc.language import Lang
 from edge_infer.words.form import KEYS
@@ -368,3 +371,16 @@ def test_a_known_reason_is_said_in_the_page_s_language() -> None:
     row = replace(refused("a.dcm"), reason="The file is empty.")
     assert "빈 파일입니다." in Page(replace(make_day([row]), lang=Lang.KO)).text
     assert "The file is empty." not in Page(replace(make_day([row]), lang=Lang.KO)).text
+
+
+@pytest.mark.parametrize("lang", Lang)
+def test_a_model_that_missed_its_goals_says_so_first(lang: Lang) -> None:
+    day = replace(make_day([screened("a.dcm")]), lang=lang)
+    points, low = day.card.operating_points, Interval(value=0.42, low=0.35, high=0.49)
+    point = replace(points.refer_tb, specificity=low)
+    card = replace(day.card, operating_points=replace(points, refer_tb=point))
+    page, words = Page(replace(day, card=card)), words_in(lang)
+    assert [tag["class"] for _, tag in page.tags if tag.get("role") == "alert"] == ["warning fault"]
+    assert words.faults.heading in page.text and "58" in page.text
+    assert describe_faults(card, words) == describe_model_faults(replace(day, card=card))[1:]
+    assert not describe_model_faults(day) and words.faults.heading not in Page(day).text
