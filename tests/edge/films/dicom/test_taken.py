@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from edge_infer.films.dicom.file import parse_dicom
 from edge_infer.films.dicom.taken import find_sex, find_taken_at
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
 
-NO_TIMES = dict.fromkeys(
+NO_TIMES: dict[str, Any] = dict.fromkeys(
     ("StudyDate", "StudyTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime")
 )
 
