@@ -119,6 +119,16 @@ def infer(
             "--pictures", help="Also write each film's heat map as a PNG, in DIR/pictures."
         ),
     ] = False,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary", help="Also write summary.html, the day on one A4 page."),
+    ] = False,
+    slips: Annotated[
+        bool,
+        typer.Option(
+            "--slips", help="Also write slips.html, a request to the laboratory per referral."
+        ),
+    ] = False,
     watch: Annotated[
         bool,
         typer.Option(
@@ -187,6 +197,8 @@ def infer(
                 with_age_sex=not no_age_sex,
                 lang=lang,
                 with_pictures=pictures,
+                with_summary=summary,
+                with_slips=slips,
                 pool=run_isolated,
             )
             run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet, lang=lang)
@@ -280,7 +292,9 @@ def _tell(written: WrittenDay, *, is_quiet: bool) -> None:
         )
         typer.echo(f"cxr-infer: {sentence}", err=True)
     if not is_quiet:
-        typer.echo("\n".join(summarise(written.day, written.folder, written.csv)))
+        lines = summarise(written.day, written.folder, written.csv)
+        lines[-1:-1] = [say(f"Paper: {paper}") for paper in written.papers]
+        typer.echo("\n".join(lines))
     # Quiet or not: nobody is to work with such a list unwarned.
     for line in describe_model_faults(written.day):
         say_in_red(line)

@@ -29,7 +29,12 @@ from edge_infer.films.find import FoundFilm, FoundFilms, name_films
 from edge_infer.films.look import Look
 from edge_infer.flow.day_rows import RowMaker
 from edge_infer.flow.screen import reading_mode, score_films
-from edge_infer.flow.write_lists import check_writable, remove_leftovers, write_lists
+from edge_infer.flow.write_lists import (
+    check_writable,
+    remove_leftovers,
+    write_lists,
+    write_papers,
+)
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import ModelCard
 from edge_infer.model.model_file import ModelFile
@@ -73,6 +78,9 @@ class DaySettings:
     """Whether page and JSON say age, sex and the film's time."""
     with_pictures: bool = False
     """Whether the heat maps are written as files too."""
+    with_summary: bool = False
+    """Whether the doctor's page is written, as `with_slips` is for the laboratory's."""
+    with_slips: bool = False
     pool: Pool = run_isolated
     """What reads the films."""
 
@@ -84,6 +92,8 @@ class WrittenDay:
     day: ScreenedDay
     folder: Path
     csv: Path
+    papers: tuple[Path, ...] = ()
+    """The summary and the slips, where they were asked for."""
 
 
 class KeptDay:
@@ -221,10 +231,16 @@ class KeptDay:
         self._listed_mark = last_mark
         if day.has_pictures:
             write_pictures(day, self.folder)
+        papers = write_papers(
+            day,
+            self.folder,
+            with_summary=self._settings.with_summary,
+            with_slips=self._settings.with_slips,
+        )
         is_final = all(row.reason_code is not ReasonCode.ARRIVING for _, row in rows)
         if day.is_complete and is_final:
             self._store.mark_finished()
-        return WrittenDay(day=day, folder=self.folder, csv=csv)
+        return WrittenDay(day=day, folder=self.folder, csv=csv, papers=papers)
 
     def has_news_from_desk(self) -> bool:
         """Tell whether something was said of a film that the lists do not have."""

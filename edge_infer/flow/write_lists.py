@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from edge_infer.errors import FileInUse, ReportError
 from edge_infer.page.html import render_page
+from edge_infer.page.paper import SLIPS_NAME, SUMMARY_NAME
+from edge_infer.page.slips import render_slips
+from edge_infer.page.summary import render_summary
 from edge_infer.pc.whole_files import (
     patiently,
     put_in_place,
@@ -63,10 +66,42 @@ def write_lists(day: ScreenedDay, folder: Path) -> Path:
     return csv_place
 
 
+def write_papers(
+    day: ScreenedDay, folder: Path, *, with_summary: bool, with_slips: bool
+) -> tuple[Path, ...]:
+    """Write the doctor's summary and the laboratory's slips where wanted; return where they are.
+
+    One that an earlier run of the day left is written anew as well: a paper must not say what the
+    list no longer says. Raises ReportError, or FileInUse where another program has one open.
+    """
+    papers: dict[Path, Callable[[ScreenedDay], str]] = {
+        folder / name: render
+        for name, render, is_wanted in (
+            (SUMMARY_NAME, render_summary, with_summary),
+            (SLIPS_NAME, render_slips, with_slips),
+        )
+        if is_wanted or (folder / name).exists()
+    }
+    for place, render in papers.items():
+        unfinished = place.with_name(f".{place.name}.part")
+        try:
+            unfinished.write_text(render(day), encoding="utf-8")
+            put_in_place(unfinished, place)
+        except OSError as error:
+            kind = FileInUse if isinstance(error, PermissionError) else ReportError
+            raise kind(
+                f"The list is written, but {place.name} in {folder} is not "
+                f"({error.strerror or type(error).__name__}): close it in the program that shows "
+                "it, or free the disk, and run again."
+            ) from error
+    return tuple(papers)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed run had half written beside the lists."""
     for name in (CSV_NAME, JSON_NAME, PAGE_NAME):
         remove(folder.glob(f".{name}.*.part"))
+    remove(folder / f".{name}.part" for name in (SUMMARY_NAME, SLIPS_NAME))
 
 
 def _put(temporary: Path, place: Path) -> Path:

@@ -117,6 +117,35 @@ class FaultWords:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaperWords:
+    """The day's summary for the doctor, and the slip for the laboratory."""
+
+    summary_name: str
+    summary_title: str
+    with_model: str
+    with_site: str
+    basis: str
+    referred: str
+    nobody: str
+    more: str
+    not_screened: str
+    all_screened: str
+    seen_by: str
+    date_time: str
+    slip_title: str
+    number: str
+    why: str
+    patient_name: str
+    patient_number: str
+    requested_by: str
+    tests_asked: str
+    tests: tuple[str, ...]
+    result: str
+    results: tuple[str, ...]
+    laboratory: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AboutWords:
     """The foot of the page."""
 
@@ -204,6 +233,7 @@ class PageWords:
     expected: str
     expected_basis: str
     expected_unknown: str
+    papers: PaperWords
     about: AboutWords
 
     def say_date(self, day: datetime) -> str:

@@ -13,6 +13,7 @@ from edge_infer.words.form import (
     GroupWords,
     Noun,
     PageWords,
+    PaperWords,
     ReasonWords,
     ToolWords,
     ViewerWords,
@@ -270,6 +271,37 @@ _PAGE: Final = PageWords(
         "의뢰된 영상 100장 중 몇 장이 결핵 환자의 것인지는 알 수 없습니다. 모델 카드의 영상 수가 "
         "부족합니다."
     ),
+    papers=PaperWords(
+        summary_name="하루 요약",
+        summary_title="{date} 흉부 영상 요약",
+        with_model="{time}, {model}(으)로 정렬, 결핵 기준값 {threshold}(모델의 값).",
+        with_site="{time}, {model}(으)로 정렬, 결핵 기준값 {threshold}(이 기관의 값).",
+        basis="프로그램이 순서를 정한 것이며, 아직 아무도 판독하지 않았습니다.",
+        referred="결핵 추가 검사 대상",
+        nobody="결핵 추가 검사 대상이 없습니다.",
+        more="그 밖에 {n}건: 목록을 보십시오.",
+        not_screened="선별 안 됨: 사람이 판독",
+        all_screened="모든 영상을 선별했습니다.",
+        seen_by="확인한 의사(이름, 서명)",
+        date_time="날짜와 시각",
+        slip_title="결핵 추가 검사 의뢰서",
+        number="번호",
+        why="프로그램이 정렬한 흉부 영상입니다. 결핵 점수 {score}, 의뢰 기준값 {threshold}.",
+        patient_name="환자",
+        patient_number="환자번호",
+        requested_by="의뢰자",
+        tests_asked="의뢰하는 검사(사업 지침에 따라):",
+        tests=(
+            "신속 분자 검사(NAAT)",
+            "객담 도말",
+            "객담 배양",
+            "혈액 검사(IGRA)",
+            "기타: __________",
+        ),
+        result="검사실 결과",
+        results=("결핵균 검출", "검출 안 됨", "판정 불가, 재검", "리팜핀 내성"),
+        laboratory="검사실, 서명",
+    ),
     about=AboutWords(
         heading="이 목록을 만든 방법",
         made="모델 {model}, cxr-edge {package}, {time}.",
@@ -376,8 +408,7 @@ _SENTENCES: Final = {
     "Packed, so not looked into: {}": "압축되어 보지 않음: {0}",
     "List: {}": "목록: {0}",
     "Page: {}": "페이지: {0}",
-    "Summary: {}": "요약: {0}",
-    "Slips: {}": "의뢰서: {0}",
+    "Paper: {}": "인쇄물: {0}",
     "Research use only: not a diagnosis.": "연구용이며 진단이 아닙니다.",
     "{} is open in another program, so this list is in {}: close it there and run again.": (
         "다른 프로그램이 {0}을(를) 열고 있어 이 목록은 {1}에 있습니다. 그 프로그램에서 닫고 다시 "
@@ -555,6 +586,9 @@ _SENTENCES: Final = {
     "The file is a BigTIFF, which cannot be read here; export it as DICOM or as a PNG.": (
         "여기서 읽을 수 없는 BigTIFF 파일입니다. DICOM이나 PNG로 내보내십시오."
     ),
+    "The tags of this TIFF file are damaged (tag {} has type {}); export it again.": (
+        "TIFF 파일의 태그가 손상되었습니다(태그 {0}의 형식 {1}). 다시 내보내십시오."
+    ),
     "The list of pages in this TIFF file is damaged; export it again.": (
         "TIFF 파일의 쪽 목록이 손상되었습니다. 다시 내보내십시오."
     ),
@@ -604,6 +638,9 @@ _SENTENCES: Final = {
     "This is the detector's raw picture, not the film: {}; send the picture FOR PRESENTATION "
     "instead.": (
         "판독용 영상이 아니라 검출기의 원시 영상입니다: {0}. FOR PRESENTATION 영상을 보내십시오."
+    ),
+    "This is a result of this program, not a film: {}.": (
+        "촬영 영상이 아니라 이 프로그램이 만든 결과입니다: {0}."
     ),
     "This is a series of pictures, not one film: {}.": "한 장이 아니라 여러 장의 영상입니다: {0}.",
     "There is no picture in this file: {} is missing or 0.": (
@@ -834,6 +871,11 @@ _SENTENCES: Final = {
     "--out.": (
         "{0}에 그림을 쓸 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 폴더를 지정하십시오."
     ),
+    "The list is written, but {} in {} is not ({}): close it in the program that shows it, or free "
+    "the disk, and run again.": (
+        "목록은 썼지만 {1}의 {0}은(는) 쓰지 못했습니다({2}). 그것을 연 프로그램을 닫거나 디스크를 "
+        "비우고 다시 실행하십시오."
+    ),
     "The list is written, but the picture {} in {} is not ({}): close it in the program that shows "
     "it and run again.": (
         "목록은 썼지만 {1}의 그림 {0}은(는) 쓰지 못했습니다({2}). 그림을 연 프로그램을 닫고 다시 "
@@ -863,6 +905,16 @@ _SENTENCES: Final = {
     "whole; or name another folder with --out.": (
         "{0}에 기록할 수 없습니다({1}). 디스크를 비우고 다시 실행하거나 --out으로 다른 폴더를 "
         "지정하십시오. 지금까지의 기록은 온전합니다."
+    ),
+    "The day cannot be kept in {} ({}): if it lies on a stick or a network drive that is gone, "
+    "connect it again and run again, or name another folder with --out.": (
+        "{0}에 기록할 수 없습니다({1}). USB나 네트워크 드라이브가 빠졌으면 다시 연결하고 다시 "
+        "실행하거나, --out으로 다른 폴더를 지정하십시오."
+    ),
+    "The day cannot be kept in {} ({}): allow writing there, free the disk, or name another folder "
+    "with --out.": (
+        "{0}에 기록할 수 없습니다({1}). 쓰기를 허용하거나 디스크를 비우거나, --out으로 다른 폴더를 "
+        "지정하십시오."
     ),
     "The day cannot be kept in {} ({}): allow writing there, or name another folder with --out.": (
         "{0}에 기록할 수 없습니다({1}). 쓰기를 허용하거나 --out으로 다른 폴더를 지정하십시오."

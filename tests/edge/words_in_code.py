@@ -18,11 +18,8 @@ SAYS = frozenset(
             "FileInUse",
             "DayInUse",
         ),
-<<<<<<< HEAD
         *("SiteError", "too_large", "Lost", "_no_decoder", "_not_ours", "_Said", "Remark"),
-=======
-        *("SiteError", "too_large", "Lost", "_no_decoder", "_not_ours", "say"),
->>>>>>> 7706c66 (A model that its own card speaks against says so in red; the terminal speaks the page's language)
+        *("say", "kind"),
     }
 )
 """What is called with a sentence, or with the part of one, as its first argument."""
