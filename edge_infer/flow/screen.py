@@ -25,6 +25,7 @@ from edge_infer.model.gate import GateState, put_right
 from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
 from edge_infer.model.self_test import run_self_test
+from edge_infer.pc.time_limit import within
 from edge_infer.store.outcome import ReadingMode, ScoredFilm
 from edge_infer.workers.pool import Crew, Pool, run_isolated
 
@@ -32,6 +33,8 @@ THUMBNAIL_SIDE = 160
 _REDUCED = "reduced-3"
 """Counted up where reading less gives other numbers, so that one list is read in one way."""
 _JPEG_QUALITY = 80
+_OPEN_LIMIT_S = 120.0
+"""For a model and its check: 0.2 s here, and less than a worker has to get ready."""
 _SHOWS_NOTHING = frozenset(
     {
         ReasonCode.NO_PIXELS,
@@ -66,6 +69,16 @@ def open_model(model: Path | ModelFile | Classifier | None = None) -> Classifier
         return model
     if not isinstance(model, ModelFile):
         model = load_model_file(model or bundled_model())
+    try:
+        return within(_OPEN_LIMIT_S, partial(_open_and_check, model))
+    except TimeoutError as error:
+        raise ModelError(
+            f"The model in {model.path} was not ready after {_OPEN_LIMIT_S:g} seconds, where "
+            "others take one: copy it again, or re-export it."
+        ) from error
+
+
+def _open_and_check(model: ModelFile) -> Classifier:
     classifier = Classifier.open(model)
     check = run_self_test(classifier)
     if not check.ok:

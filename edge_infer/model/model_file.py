@@ -27,10 +27,14 @@ _SEALED_SINCE = 2
 _METADATA_PROPS = 14
 _KEY, _VALUE = 1, 2
 _GRAPH, _FUNCTIONS = 7, 25
-_NODE, _OPERATOR, _ATTRIBUTE = 1, 4, 5
+_NODE, _OPERATOR, _ATTRIBUTE, _SPARSE_INITIALIZER = 1, 4, 5, 15
 _SUBGRAPHS = (6, 11)
 """AttributeProto's `g` and `graphs`: what Loop, If and Scan run."""
-_LARGEST_MODEL = 1 << 30
+_LARGEST_MODEL = 1 << 27
+"""128 MiB: 30 times the bundled one. While it is loaded ONNX Runtime takes three times as much, and
+each worker loads its own."""
+_MOST_NODES = 8_000
+"""Ten times the deepest network known here; a million take minutes to load."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,7 @@ def load_model_file(path: Path) -> ModelFile:
             # Reading a pipe would wait for ever.
             raise ModelError(f"The model {path} cannot be read: it is not a file. Check --model.")
         if facts.st_size > _LARGEST_MODEL:
-            raise ModelError(f"The model file {path} is larger than 1 GiB: it is not one of ours.")
+            raise ModelError(f"The model file {path} is larger than 128 MiB: it is not ours.")
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(
@@ -95,9 +99,15 @@ def _require_straight(data: bytes, path: Path) -> None:
 
 
 def _require_straight_nodes(graph: memoryview, path: Path) -> None:
+    count = 0
     for number, _, body, end in fields_of(graph):
+        if number == _SPARSE_INITIALIZER:
+            raise _not_ours(path, "a sparse tensor")
         if number != _NODE:
             continue
+        count += 1
+        if count > _MOST_NODES:
+            raise _not_ours(path, f"more than {_MOST_NODES} nodes")
         node = graph[body:end]
         parts = [(part, node[start:stop]) for part, _, start, stop in fields_of(node)]
         attributes = [value for part, value in parts if part == _ATTRIBUTE]

@@ -8,8 +8,10 @@ from types import ModuleType
 
 from edge_infer.pc.native_code import silent_stderr
 
-UNWANTED_OPTIMIZERS = ("WeightBiasQuantization",)
-"""It would quantize, at load and in 8 bits, the very convolutions the exporter left in fp32."""
+UNWANTED_OPTIMIZERS = ("WeightBiasQuantization", "ConstantFolding")
+"""The first would quantize, at load and in 8 bits, the very convolutions the exporter left in fp32.
+The second would run, at load and without a bound, what depends on no film: a file of 8 kB filled
+2.6 GB. The exporter has folded what a network has; logits and speed are the same without it."""
 
 MOST_MEMORY = 2**30
 """Bytes for weights and maps of one process: the largest network of ours needs a tenth."""

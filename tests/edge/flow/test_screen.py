@@ -196,6 +196,13 @@ def test_a_pc_that_computes_other_scores_must_not_screen(tmp_path: Path) -> None
         open_model(spoiled_model(tmp_path))
 
 
+def test_a_model_that_is_never_ready_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One node of its graph may take hours, and nothing ends it."""
+    monkeypatch.setattr(screen_module, "_OPEN_LIMIT_S", 1e-6)
+    with pytest.raises(ModelError, match=r"tiny\.onnx was not ready after .* seconds"):
+        open_model(TINY)
+
+
 def test_a_row_shows_where_its_score_comes_from(tmp_path: Path, tiny: Classifier) -> None:
     """The tiny model scores brightness as tuberculosis: the bright half is drawn red."""
     pixels = np.full((140, 140), 40, np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,6 +252,67 @@ def test_a_map_larger_than_any_network_s_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="failed while running"):
         run_self_test(Classifier.load(with_graph(tmp_path, swell)))
+
+
+LOADING = """
+import resource, sys
+from pathlib import Path
+from edge_infer.model.classifier import Classifier
+Classifier.load(Path(sys.argv[1]))
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(most >> (20 if sys.platform == "darwin" else 10))
+"""
+"""Prints the MB it took at most."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX tells how much memory was used")
+def test_what_depends_on_no_film_is_not_computed_while_loading(tmp_path: Path) -> None:
+    """600 such sums, of 4 MB each in a file of 100 kB, took 2.8 GB there, where no limit holds."""
+
+    def sum_constants(model: onnx.ModelProto) -> None:
+        helper, numbers = onnx.helper, onnx.numpy_helper
+        high, wide = np.zeros((1000, 1), np.float32), np.zeros((1, 1000), np.float32)
+        model.graph.initializer.extend(
+            [numbers.from_array(high, "sum0"), numbers.from_array(wide, "wide")]
+        )
+        model.graph.node[-1].output[0] = "own"
+        for step in range(150):
+            made = [f"sum{step}", "wide"], [f"sum{step + 1}"]
+            model.graph.node.append(helper.make_node("Add", *made))
+        model.graph.node.append(helper.make_node("ReduceMax", ["own"], ["top"], keepdims=0))
+        sums = [f"sum{step}" for step in range(1, 151)]
+        model.graph.node.append(helper.make_node("Max", [*sums, "top"], ["sum"]))
+        model.graph.node.append(helper.make_node("ReduceMax", ["sum"], ["most"], keepdims=0))
+        model.graph.node.append(helper.make_node("Add", ["own", "most"], ["logits"]))
+
+    command = [sys.executable, "-c", LOADING, str(with_graph(tmp_path, sum_constants))]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    assert int(done.stdout) < 300
+
+
+def test_a_graph_of_too_many_nodes_is_refused(tmp_path: Path) -> None:
+    def lengthen(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "step0"
+        for step in range(8_000):
+            last = "logits" if step == 7_999 else f"step{step + 1}"
+            model.graph.node.append(onnx.helper.make_node("Identity", [f"step{step}"], [last]))
+
+    with pytest.raises(ModelError, match="more than 8000 nodes"):
+        Classifier.load(with_graph(tmp_path, lengthen))
+
+
+def test_a_sparse_tensor_is_refused(tmp_path: Path) -> None:
+    """Loaded, it is as large as it says; in the file it is 40 bytes."""
+
+    def thin_out(model: onnx.ModelProto) -> None:
+        tensor = onnx.SparseTensorProto(dims=[1000, 1000, 1000])
+        one = np.ones(1, np.float32)
+        tensor.values.CopyFrom(onnx.numpy_helper.from_array(one, "thin"))
+        tensor.indices.CopyFrom(onnx.numpy_helper.from_array(np.array([5], np.int64), "at"))
+        model.graph.sparse_initializer.append(tensor)
+
+    with pytest.raises(ModelError, match="has a sparse tensor"):
+        Classifier.load(with_graph(tmp_path, thin_out))
 
 
 def test_another_preprocessing_is_refused(tmp_path: Path) -> None:

@@ -198,9 +198,15 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     assert "it is not a file. Check --model." in done.stderr
 
 
+def too_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**27 + 1)  # takes no place on the disk
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
+        (too_large, "is larger than 128 MiB"),
         (nothing, "cannot be read"),
         (folder, "it is not a file"),
         (text, "not an ONNX model"),
