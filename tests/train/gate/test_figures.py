@@ -26,7 +26,7 @@ def test_scores_are_those_the_runner_prints() -> None:
 
 def test_thresholds_stop_no_more_than_was_allowed() -> None:
     tenths = np.arange(1000) * 9 // 10  # 0 to 899
-    config = GateConfig(most_refused=0.01, most_doubtful=0.05)
+    config = GateConfig(most_refused=0.01, most_doubtful=0.05, least_refuse=0.0)
     chosen = choose_thresholds(tenths, ["one"] * 1000, config)
     assert (tenths >= chosen.refuse).mean() <= 0.01 < (tenths >= chosen.refuse - 1).mean()
     assert (tenths >= chosen.doubt).mean() <= 0.05 < (tenths >= chosen.doubt - 1).mean()
@@ -36,14 +36,14 @@ def test_a_source_whose_films_look_odd_raises_the_threshold() -> None:
     tenths = np.array([0] * 980 + [700] * 20)
     together = ["a hospital"] * 1000
     apart = ["a hospital"] * 980 + ["a portable machine"] * 20
-    config = GateConfig(most_refused=0.03, most_doubtful=0.03)
+    config = GateConfig(most_refused=0.03, most_doubtful=0.03, least_refuse=0.0)
     assert choose_thresholds(tenths, together, config).refuse <= 700
     assert choose_thresholds(tenths, apart, config).refuse == 701
 
 
 def test_no_threshold_is_so_low_that_it_means_nothing() -> None:
     chosen = choose_thresholds(np.zeros(50, np.int64), [""] * 50, GateConfig())
-    assert chosen == Thresholds(doubt=50, refuse=50)
+    assert chosen == Thresholds(doubt=50, refuse=900)
 
 
 def picture(made: str, state: GateState, kind: str, split: str = "val") -> Picture:

@@ -36,10 +36,13 @@ def choose_thresholds(
 ) -> Thresholds:
     """Choose the lowest thresholds that stop no more of the sound films than the config allows.
 
+    `refuse` is not below `least_refuse`: what lies between is doubtful, and somebody looks.
+
     `tenths` [N] of sound validation films, `groups` their sources: no source's share of refused
     films may be more than three times what is allowed of all, one film excepted.
     """
-    refuse = _lowest(tenths, groups, config.most_refused)
+    least = round(10 * config.least_refuse)
+    refuse = max(least, _lowest(tenths, groups, config.most_refused))
     return Thresholds(
         doubt=min(_lowest(tenths, groups, config.most_doubtful), refuse), refuse=refuse
     )

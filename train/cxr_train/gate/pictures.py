@@ -63,8 +63,11 @@ class GateConfig:
     """Parts of the other pictures; each part is judged by a gate that did not see it."""
     most_refused: float = 0.001
     """Share of sound validation films that may reach `refuse`."""
-    most_doubtful: float = 0.004
+    most_doubtful: float = 0.005
     """Share of sound validation films that may reach `doubt`."""
+    least_refuse: float = 90.0
+    """Gate score, in points, below which nothing is refused: films of a hospital that nobody learnt
+    from score higher than validation films do."""
     seed: int = 0
 
 

@@ -34,8 +34,9 @@ def invert(film: Grey) -> Grey:
 def vary(film: Grey, rng: Generator) -> Grey:
     """Change a sound film as hospitals do, and leave it sound.
 
-    Mirrored, turned by up to 12 degrees, up to 6 % of each side cut off or up to 25 % added in
-    black or grey, proportions, grey curve, a little clipping, blur, noise, a letter, JPEG.
+    Mirrored, turned by up to 12 degrees, up to 6 % of each side cut off, bands of up to 25 % added
+    to sides in black or grey, proportions, grey curve, a little clipping, blur, noise, a letter,
+    redaction boxes, JPEG.
     """
     if rng.random() < 0.5:
         film = np.ascontiguousarray(film[:, ::-1])
@@ -44,7 +45,9 @@ def vary(film: Grey, rng: Generator) -> Grey:
         film = _turn_a_little(film, rng.uniform(-12, 12), int(rng.choice((0, int(film.min())))))
     if rng.random() < 0.5:
         film = _trim(film, *rng.uniform(0, 0.06, 4))
-    if rng.random() < 0.35:
+    if rng.random() < 0.2:
+        film = _cover_boxes(film, rng)
+    if rng.random() < 0.45:
         film = _add_border(film, rng)
     return vary_grey(film, rng)
 
@@ -300,9 +303,14 @@ def _trim(film: Grey, top: float, bottom: float, left: float, right: float) -> G
 
 
 def _add_border(film: Grey, rng: Generator) -> Grey:
+    """Add bands to two sides or all four, as collimators and square pictures of long films have."""
     height, width = film.shape
-    rows = [int(height * share) for share in rng.uniform(0, 0.12, 2) * rng.integers(0, 2)]
-    columns = [int(width * share) for share in rng.uniform(0, 0.12, 2) * rng.integers(0, 2)]
+    shares = rng.uniform(0, 0.25 if rng.random() < 0.5 else 0.1, 4)
+    if rng.random() < 0.5:  # as wide on both sides
+        shares[1], shares[3] = shares[0], shares[2]
+    shares *= np.repeat(rng.permutation([1, int(rng.integers(2))]), 2)
+    rows = [int(height * share) for share in shares[:2]]
+    columns = [int(width * share) for share in shares[2:]]
     level = int(rng.choice((0, 0, 0, 255, int(rng.integers(256)))))
     return np.asarray(
         cv2.copyMakeBorder(
@@ -310,6 +318,18 @@ def _add_border(film: Grey, rng: Generator) -> Grey:
         ),
         np.uint8,
     )
+
+
+def _cover_boxes(film: Grey, rng: Generator) -> Grey:
+    """Cover up to three small boxes near the edges, as names are covered before films are given."""
+    film = film.copy()
+    height, width = film.shape
+    for _ in range(rng.integers(1, 4)):
+        tall, wide = int(height * rng.uniform(0.03, 0.12)), int(width * rng.uniform(0.08, 0.3))
+        top = int(rng.choice((rng.uniform(0, 0.08), rng.uniform(0.8, 0.88))) * height)
+        left = int(rng.uniform(0, 0.7) * width)
+        film[top : top + tall, left : left + wide] = int(rng.choice((0, 255, 255)))
+    return film
 
 
 def _turn_a_little(film: Grey, degrees: float, fill: int) -> Grey:
