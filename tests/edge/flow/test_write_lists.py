@@ -100,7 +100,7 @@ def test_the_json_counts_what_has_no_row() -> None:
     }
     assert plain["unreadable_folders"] == ["locked"]
     unseen, _, clear = plain["rows"]
-    assert ",".join(clear) == CONTRACT
+    assert ",".join(clear) == f"{CONTRACT},age_years,sex,film_time"
     assert unseen["tb_score"] is None and unseen["decision"] is None
     assert clear["tb_score"] == 0.0 and clear["p_normal"] == 1.0 and clear["reason"] is None
 
