@@ -12,6 +12,7 @@ from edge_infer.errors import SiteError
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.model_card import CLASSES
 from edge_infer.model.model_file import load_model_file
+from edge_infer.worklist.cells import rearm
 from edge_infer.worklist.lists import JSON_NAME
 from edge_infer.worklist.rows import Decision, Status
 from edge_infer.worklist.tables import parse_table, read_bytes
@@ -56,6 +57,10 @@ class ListedFilm:
     was_referred: bool
     numbers: tuple[str, ...] = ()
     """Everything printed of it: rows of one film agree in all of these."""
+    tb: str = ""
+    """What was ticked at the desk: 1 confirmed, 0 ruled out, empty not known."""
+    patient_id: str = ""
+    """Where the list has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +182,8 @@ def _film(row: Mapping[str, Any], path: Path) -> ListedFilm:
         has_tb_class=row["prediction"] == "tuberculosis",
         was_referred=row.get("decision") == Decision.REFER_TB,
         numbers=(str(tenths), *(f"{_number(row.get(name)):.4f}" for name in _PROBABILITIES)),
+        tb=_tick(row.get("tb")),
+        patient_id=rearm(str(row.get("patient_id") or "")),
     )
 
 
@@ -185,6 +192,12 @@ def _tenths(cell: Any) -> int:
     if cell in ("", None) or not 0 <= tenths <= 1000:
         raise ValueError(f"{cell} is no score")
     return tenths
+
+
+def _tick(cell: Any) -> str:
+    """Return 1 or 0 as the desk wrote it, or as a spreadsheet made a number of it."""
+    text = str(cell if cell is not None else "").removesuffix(".0").removesuffix(",0")
+    return text if text in ("0", "1") else ""
 
 
 def _number(cell: Any) -> float:

@@ -29,11 +29,20 @@ def calibrate(
         ),
     ],
     labels: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            metavar="FILE", help="CSV with path or sop_instance_uid, and tb: 1 with, 0 without."
+            metavar="FILE",
+            help="CSV with path or sop_instance_uid, and tb: 1 with, 0 without; "
+            "default: what was ticked in cxr-desk.",
         ),
-    ],
+    ] = None,
+    label_sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Only write a label file to fill in: every screened film, ticks filled in.",
+        ),
+    ] = None,
     target_sensitivity: Annotated[
         float,
         typer.Option(min=0.5, max=1.0, help="Share of the films with TB that must be referred."),
@@ -62,6 +71,10 @@ def calibrate(
     Exit code 0: site file written; 3: no site file, the reason is said; 2: wrong command line; 6:
     cannot write.
     """
+    if label_sheet is not None:
+        with exit_when_interrupted("Interrupted: nothing was written."):
+            _write_sheet(worklists, label_sheet, model)
+        return
     _check_out(out)
     with exit_when_interrupted("Interrupted: nothing was written."):
         _run(worklists, labels, target_sensitivity, prevalence, out=out, model=model)
@@ -74,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(
     worklists: Sequence[Path],
-    labels: Path,
+    labels: Path | None,
     target: float,
     prevalence: float,
     *,
@@ -82,11 +95,12 @@ def _run(
     model: Path | None,
 ) -> None:
     from edge_infer.calibration import thresholds as rule
+    from edge_infer.calibration.label_sheet import read_ticks
     from edge_infer.calibration.labels import match_labels, read_labels
     from edge_infer.calibration.listed_films import read_worklists
 
     listed = read_worklists(worklists, model)
-    label_file = read_labels(labels)
+    label_file = read_labels(labels) if labels is not None else read_ticks(listed.films)
     labelled = match_labels(listed.films, label_file)
     _report_problems(labelled)
     calibration = rule.calibrate(
@@ -98,6 +112,24 @@ def _run(
     )
     _print(calibration, listed)
     _write(calibration, listed, labelled, label_file.sha256, out)
+
+
+def _write_sheet(worklists: Sequence[Path], sheet: Path, model: Path | None) -> None:
+    from edge_infer.calibration.label_sheet import write_sheet
+    from edge_infer.calibration.listed_films import read_worklists
+
+    if sheet.exists():
+        raise typer.BadParameter(
+            f"'{sheet}' exists, and may hold results: name another file.",
+            param_hint="--label-sheet",
+        )
+    films = read_worklists(worklists, model).films
+    write_sheet(films, sheet)
+    n, known = sum(film.tb_tenths is not None for film in films), sum(bool(f.tb) for f in films)
+    typer.echo(
+        f"Label sheet: {sheet}\n{n} films, {known} of them ticked already. Fill in tb (1 with, 0 "
+        f"without, empty not known), then: cxr-calibrate ... --labels {sheet}"
+    )
 
 
 def _check_out(out: Path) -> None:

@@ -367,6 +367,16 @@ _PAGE: Final = PageWords(
 )
 
 _SENTENCES: Final = {
+    (
+        "No film of these lists is ticked as TB confirmed or ruled out: tick them in cxr-desk, or "
+        "name a label file with --labels."
+    ): (
+        "이 목록에는 결핵 확진 또는 아님으로 표시한 영상이 없습니다. cxr-desk에서 표시하거나 "
+        "--labels로 결과 파일을 지정하십시오."
+    ),
+    "{} cannot be written ({}): free the disk or name another file.": (
+        "{0}에 쓸 수 없습니다({1}). 디스크를 비우거나 다른 파일을 지정하십시오."
+    ),
     "The desk cannot listen on {}:{} ({}): name this PC's own address and a free port.": (
         "{0}:{1}에서 페이지를 열 수 없습니다({2}). 이 PC의 주소와 비어 있는 포트를 지정하십시오."
     ),

@@ -244,3 +244,28 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert "edge_infer.commands.calibrate" in loaded
     for heavy in ("numpy", "onnxruntime", "cv2", "pydicom", "torch", "rich"):
         assert heavy not in loaded
+
+
+def test_a_label_sheet_is_written_filled_in_and_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clinic, sheet = make_clinic(tmp_path), tmp_path / "sheet.csv"
+    ended = run(capsys, calibrate.main, clinic.worklist, "--label-sheet", sheet)
+    assert ended.code == 0 and "380 films, 0 of them ticked already" in ended.out
+    lines = sheet.read_text("utf-8-sig").splitlines()
+    filled = [f"{line}{clinic.truth[line.partition(',')[0]]}" for line in lines[1:]]
+    again = run(capsys, calibrate.main, clinic.worklist, "--label-sheet", sheet)
+    assert again.code == 2 and "may hold results" in again.err
+    sheet.write_text("\n".join([lines[0], *filled]), encoding="utf-8")
+    ended = run(capsys, calibrate.main, clinic.worklist, "--labels", sheet, "--out", clinic.site)
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(clinic.site.read_text("utf-8"))["threshold"] == 30.3
+
+
+def test_without_labels_and_ticks_it_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clinic = make_clinic(tmp_path)
+    ended = run(capsys, calibrate.main, clinic.worklist, "--out", clinic.site)
+    assert ended.code == 3 and "tick them in cxr-desk" in ended.err
+    assert not clinic.site.exists()
