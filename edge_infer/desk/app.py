@@ -100,9 +100,9 @@ class _Answers:
 
     async def _stream(self, version: int) -> AsyncIterator[str]:
         yield ": here\n\n"
-        while True:
+        while not self._feed.has_ended:
             shown = await self._feed.wait_beyond(version, patience_s=_QUIET_S)
-            if shown is None:
+            if shown is None or shown.version <= version:
                 yield ": here\n\n"
                 continue
             text = json.dumps(shown.since(version), ensure_ascii=True)

@@ -208,7 +208,13 @@ const say = (text, step = 0) => {
   clearTimeout(hiding);
   hiding = setTimeout(() => find("toast").classList.remove("shown"), step ? 12000 : 5000);
 };
-const mark = async (film, kind, value, what) => {
+// One after the other: who undoes at once means what was ticked a moment ago.
+let saying = Promise.resolve();
+const inTurn = (act) => {
+  saying = saying.then(act);
+  return saying;
+};
+const mark = (film, kind, value, what) => inTurn(async () => {
   try {
     const answer = await post("mark", { film, kind, value });
     if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).reason);
@@ -220,12 +226,12 @@ const mark = async (film, kind, value, what) => {
     document.querySelectorAll(`main input[data-film="${film}"][data-kind="${kind}"]`)
       .forEach((box) => { box.checked = !value; });
   }
-};
-const undo = async () => {
+});
+const undo = () => inTurn(async () => {
   if (!undoable) return;
   const answer = await post("undo", { step: undoable }).catch(() => null);
   say(answer === null ? words.notKept : answer.ok ? words.undone : words.notUndone);
-};
+});
 find("undo").addEventListener("click", undo);
 find("list").addEventListener("change", ({ target }) => {
   const { film, kind, what } = target.dataset;
@@ -251,7 +257,7 @@ find("list").addEventListener("click", (event) => {
   if (event.target.closest("input, label, a")) return;
   const row = event.target.closest("tr[data-film]");
   if (row === null || String(getSelection())) return;
-  viewer.open(Number(row.dataset.film), row.querySelector(".open"));
+  viewer.open(Number(row.dataset.film));
 });
 
 find("find").addEventListener("input", filter);

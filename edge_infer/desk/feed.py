@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -58,7 +59,7 @@ class Feed:
         """
         self.reader, self.around = reader, around
         self._folder, self._is_whole = folder, is_whole
-        self._poked, self._ended = threading.Event(), False
+        self._poked, self.has_ended = threading.Event(), False
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._changes: Changes | None = None
         self._thread = threading.Thread(target=self._run, name="desk-feed", daemon=True)
@@ -66,8 +67,10 @@ class Feed:
         self._thread.start()
 
     def close(self) -> None:
-        self._ended = True
+        """Stop looking, and let everybody go who waits."""
+        self.has_ended = True
         self._poked.set()
+        self._wake()
         self._thread.join()
 
     def poke(self) -> None:
@@ -85,7 +88,7 @@ class Feed:
         me = (asyncio.get_running_loop(), asyncio.Event())
         self._waiting.add(me)
         try:
-            if self.shown.version <= version:
+            if self.shown.version <= version and not self.has_ended:
                 async with asyncio.timeout(patience_s):
                     await me[1].wait()
         except TimeoutError:
@@ -95,7 +98,7 @@ class Feed:
         return self.shown
 
     def _run(self) -> None:
-        while not self._ended:
+        while not self.has_ended:
             was_poked = self._poked.wait(_EVERY_S)
             self._poked.clear()
             try:
@@ -135,8 +138,13 @@ class Feed:
     def _publish(self, new: Shown) -> None:
         is_news = new.version != self.shown.version
         self.shown = new
-        for loop, event in list(self._waiting) if is_news else ():
-            loop.call_soon_threadsafe(event.set)
+        if is_news:
+            self._wake()
+
+    def _wake(self) -> None:
+        for loop, event in list(self._waiting):
+            with contextlib.suppress(RuntimeError):  # its loop has ended
+                loop.call_soon_threadsafe(event.set)
 
     def _look(self, before: Shown | None) -> Shown:
         view = DayView(self._folder())

@@ -122,7 +122,8 @@ def _open_desk(
         with closing(DeskServer(make_app(desk), listening, front.entrance)) as server:
             server.start()
             front.welcome(server.url, server.root)
-            yield feed
+            with closing(feed):  # first: whoever waits for news would keep the server
+                yield feed
 
 
 def _wait() -> None:

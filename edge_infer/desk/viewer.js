@@ -125,7 +125,6 @@ export function makeViewer(desk) {
   let loading = new AbortController();
   let frame = 0;
   let settling = 0;
-  let opener = null;
 
   const ask = (isMoving) => {
     clearTimeout(settling);
@@ -428,13 +427,13 @@ export function makeViewer(desk) {
   strength.addEventListener("input", () => ask(true));
   dialog.addEventListener("close", () => {
     loading.abort();
+    // Its row may be another one by now, and another film the one that was looked at last.
+    document.querySelector(`main .open[data-film="${number}"]`)?.focus();
     [film, heat, number] = [null, null, 0];
-    opener?.focus();
   });
 
   return {
-    open(wanted, from) {
-      opener = from;
+    open(wanted) {
       isFitted = true;
       show(wanted);
     },

@@ -138,4 +138,5 @@ def run_desk(
         ):
             server.start()
             running.url = server.url
-            yield running
+            with closing(feed):
+                yield running
