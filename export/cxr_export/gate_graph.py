@@ -175,13 +175,11 @@ class _Builder:
             self.add("Relu", [self.add("Sub", [one, image])]),
             self.add("Relu", [self.add("Sub", [image, below_white])]),
         ]
-        tiles = self.add(
-            "AveragePool",
-            [self.add("Concat", planes, axis=1)],
-            kernel_shape=[tile, tile],
-            strides=[tile, tile],
-        )
-        last = self.add("Transpose", [tiles], perm=[0, 2, 3, 1])
+        tiles = [
+            self.add("AveragePool", [plane], kernel_shape=[tile, tile], strides=[tile, tile])
+            for plane in planes
+        ]
+        last = self.add("Transpose", [self.add("Concat", tiles, axis=1)], perm=[0, 2, 3, 1])
         means = self.average(self.add("Cast", [last], to=TensorProto.DOUBLE), self.side // tile)
         mean, squares, black, white = self._split(means)
         variance = self.add("Sub", [squares, self.add("Mul", [mean, mean])])

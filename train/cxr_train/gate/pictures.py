@@ -54,7 +54,7 @@ class GateConfig:
     tried_films: int = 200
     """Films of a split made wrong in each way, to measure on."""
     planes: int = 24
-    hidden: int = 96
+    hidden: int = 48
     epochs: int = 10
     batch_size: int = 256
     learning_rate: float = 3e-3
