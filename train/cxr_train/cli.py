@@ -244,12 +244,15 @@ def leave_out(
 def audit(
     data: DataArgument,
     out: Annotated[Path, typer.Option(help="Folder for audit.html and audit.json.")],
+    without: Annotated[
+        list[str] | None, typer.Option(help="Folder of class folders to leave out; repeatable.")
+    ] = None,
     cache: CacheOption = None,
 ) -> None:
     """Look for leaks in data: look-alikes, contradictions, classes readable without anatomy."""
     from cxr_train.audit.run import run_audit, summary_lines
 
-    for line in summary_lines(run_audit(data, out, cache=cache)):
+    for line in summary_lines(run_audit(data, out, without=without or (), cache=cache)):
         typer.echo(line)
 
 

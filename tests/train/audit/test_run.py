@@ -11,15 +11,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from cxr_train.audit.findings import AuditResult, FindingKind
 from cxr_train.audit.run import run_audit, summary_lines
+from cxr_train.cli import app
 from cxr_train.data.manifest import read_data
 from cxr_train.errors import DataError
 from edge_infer.errors import ReportError
 from edge_infer.films.read import read_radiograph
 from tests.shared_data import shared_data
 from tests.train.planted_films import FilmFolder, add_marker, edit_film, make_film
+from tests.train.tiny_films import write_data, write_film
 
 FILMS, COPIES, CONTRADICTIONS = 200, 20, 5
 MARKED_CLASS, MARKED_SHARE = 3, 0.7
@@ -168,6 +171,18 @@ def test_few_films_of_one_class_have_no_shortcut_figures(tmp_path: Path) -> None
     result = run_audit(folder.write_manifest(), tmp_path / "out")
     assert result.shortcuts == () and result.findings == ()
     assert "Not measured" in (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
+
+
+def test_the_option_that_the_error_names_is_one_of_the_command(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", train=3, val=2)
+    write_film(data / "train" / "Lung_Opacity" / "a.png", 0, seed=99)
+    words = ["audit", str(data), "--out", str(tmp_path / "out")]
+    refused = CliRunner().invoke(app, words)
+    assert isinstance(refused.exception, DataError)
+    assert "--without 'Lung_Opacity'" in str(refused.exception)
+    done = CliRunner().invoke(app, [*words, "--without", "Lung_Opacity"])
+    assert done.exit_code == 0, done.output
+    assert "20 films" in done.output
 
 
 def test_group_in_two_splits_still_refused_where_it_is_not_audited(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,14 +25,16 @@ FITTED_SPLITS = ("train", "val")
 """Shortcuts are measured on what a training sees."""
 
 
-def run_audit(data: Path, out: Path, *, cache: Path | None = None) -> AuditResult:
-    """Audit `data` and write audit.json and audit.html into `out`.
+def run_audit(
+    data: Path, out: Path, *, without: Collection[str] = (), cache: Path | None = None
+) -> AuditResult:
+    """Audit `data`, but for class folders named in `without`; write audit.json and audit.html.
 
     Films that cannot be read are left out and listed in `skipped`. Raises DataError for data that
     cannot be used at all and ReportError where `out` cannot be written.
     """
     require_writable(out)
-    everything = read_data(data, check_groups=False)
+    everything = read_data(data, check_groups=False, without=without)
     groups = find_groups_in_two_splits(everything)
     loaded = load_images(
         everything, height=SIDE, width=SIDE, cache=cache, progress=show_progress("reading films")

@@ -224,7 +224,8 @@ def _read_class_folder(
         label = class_index(folder.name, where=str(folder.parent))
     except DataError as error:
         raise DataError(
-            f"{error} Leave the folder out with --without '{folder.name}', or move it away."
+            f"{error} Move the folder away, or leave it out with --without '{folder.name}', which "
+            "fit and audit have."
         ) from error
     examples = []
     for path in _films_below(folder, without):
