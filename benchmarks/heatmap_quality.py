@@ -40,7 +40,7 @@ PLACE = SIDE / 7
 """Pixels of one place of a 7 x 7 map."""
 RADIUS = 0.075 * SIDE
 CONTRAST = 0.22
-"""Of 1; the phantoms' own lobar opacity is 0.28, their cavity 0.2."""
+"""Of 1, as much as the phantoms' own consolidation."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
 """Make examples/day and examples/bad-day again: `python examples/make_day.py`.
 
-Fourteen phantoms (no patient's image, see draw_phantom.py), one for each way a film commonly
-arrives; bad-day is the same day plus four files that cannot be screened. Seeded: the same package
-versions write the same bytes.
+Fourteen phantoms (no patient's image, see README.md and draw_phantom.py), one for each way a film
+commonly arrives; bad-day is the same day plus four files that cannot be screened and three sound
+pictures that show no upright frontal chest. Seeds and findings are chosen so that the day looks
+like a morning's work. Seeded: the same package versions write the same bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import cv2
 import imagecodecs
 import numpy as np
 from draw_phantom import Finding, Picture, draw_phantom
+from draw_refused import draw_hand, draw_lateral
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
@@ -49,7 +51,9 @@ class Film:
     """How one phantom is stored."""
 
     name: str
+    seed: int = 0
     finding: Finding = Finding.NONE
+    strength: float = 1.0
     height: int = 600
     width: int = 560
     bits: int = 12
@@ -64,50 +68,101 @@ class Film:
 
 
 DICOM_FILMS = (
-    Film(name="01-explicit.dcm", bits=8, modality="CR"),
+    Film(name="01-explicit.dcm", seed=2, bits=8, modality="CR"),
     Film(
         name="02-implicit.dcm",
+        seed=5,
+        finding=Finding.APICAL_CAVITY,
         syntax=ImplicitVRLittleEndian,
         windowed=True,
-        finding=Finding.APICAL_CAVITY,
     ),
-    Film(name="03-deflated.dcm", syntax=DeflatedExplicitVRLittleEndian, inverted=True),
-    Film(name="04-rle.dcm", syntax=RLELossless, bits=8, modality="CR", view="AP"),
+    Film(name="03-deflated.dcm", seed=1, syntax=DeflatedExplicitVRLittleEndian, inverted=True),
+    Film(name="04-rle.dcm", seed=13, syntax=RLELossless, bits=8, modality="CR", view="AP"),
     Film(
         name="05-jpeg.dcm",
+        seed=25,
+        finding=Finding.LOBAR_OPACITY,
+        strength=1.2,
         syntax=JPEGBaseline8Bit,
         bits=8,
         height=1024,
         width=960,
         modality="CR",
         view="AP",
-        finding=Finding.LOBAR_OPACITY,
     ),
-    Film(name="06-jpeg-lossless.dcm", syntax=JPEGLosslessSV1, windowed=True),
+    Film(name="06-jpeg-lossless.dcm", seed=15, syntax=JPEGLosslessSV1, windowed=True),
     Film(
         name="07-jpeg-ls.dcm",
+        seed=6,
+        finding=Finding.UPPER_NODULES,
         syntax=JPEGLSLossless,
         windowed=True,
         inverted=True,
-        finding=Finding.APICAL_CAVITY,
     ),
-    Film(name="08-jpeg-2000.dcm", syntax=JPEG2000Lossless, windowed=True),
+    Film(name="08-jpeg-2000.dcm", seed=20, syntax=JPEG2000Lossless, windowed=True),
     Film(
         name="09-htj2k.dcm",
+        seed=14,
+        finding=Finding.BILATERAL_HAZE,
+        strength=1.3,
         syntax=HTJ2KLossless,
         bits=16,
         height=512,
         width=512,
-        finding=Finding.BILATERAL_HAZE,
     ),
-    Film(name="ward/IM000010", signed=True, windowed=True, height=512, width=480, view="AP"),
-    Film(name="ward/팬텀-정면.dcm", bits=8, modality="CR", finding=Finding.LOBAR_OPACITY),
+    Film(
+        name="ward/IM000010",
+        seed=30,
+        finding=Finding.LOBAR_OPACITY,
+        strength=0.83,
+        signed=True,
+        windowed=True,
+        height=512,
+        width=480,
+        view="AP",
+    ),
+    Film(
+        name="ward/팬텀-정면.dcm",
+        seed=3,
+        finding=Finding.LOBAR_OPACITY,
+        strength=1.3,
+        bits=8,
+        modality="CR",
+    ),
 )
 RASTER_FILMS = (
-    Film(name="12-export.png", bits=8, height=640, width=640, finding=Finding.BILATERAL_HAZE),
-    Film(name="13-export-16bit.png", bits=16, height=512, width=512),
-    Film(name="14-export.jpg", bits=8, height=1024, width=960),
+    Film(
+        name="12-export.png",
+        seed=15,
+        finding=Finding.BILATERAL_HAZE,
+        strength=1.2,
+        bits=8,
+        height=640,
+        width=640,
+    ),
+    Film(
+        name="13-export-16bit.png",
+        seed=26,
+        finding=Finding.LOBAR_OPACITY,
+        strength=1.355,
+        bits=16,
+        height=512,
+        width=512,
+    ),
+    Film(
+        name="14-export.jpg",
+        seed=16,
+        finding=Finding.UPPER_SCAR,
+        strength=1.05,
+        bits=8,
+        height=1024,
+        width=960,
+    ),
 )
+
+LATERAL = Film(name="94-lateral.png", bits=8)
+HAND = Film(name="95-hand.dcm", bits=8, syntax=JPEGBaseline8Bit, modality="CR")
+UPSIDE_DOWN = Film(name="96-upside-down.jpg", bits=8, seed=96, height=1024, width=960)
 
 
 def main() -> None:
@@ -116,17 +171,29 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "ward").mkdir(parents=True)
     for number, film in enumerate((*DICOM_FILMS, *RASTER_FILMS), start=1):
-        rng = np.random.default_rng(number)
-        picture = draw_phantom(rng, height=film.height, width=film.width, finding=film.finding)
-        if film in DICOM_FILMS:
-            write_dicom(day / film.name, make_film(film, picture, number))
-        else:
-            write_raster(day / film.name, to_stored(picture, 0, 2**film.bits - 1))
+        write_film(day / film.name, film, draw(film), number)
     shutil.copytree(day, bad_day, dirs_exist_ok=True)
     write_bad_files(bad_day)
     for folder in (day, bad_day):
         sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
         print(f"{folder.name}: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB")
+
+
+def draw(film: Film) -> Picture:
+    return draw_phantom(
+        np.random.default_rng(film.seed),
+        height=film.height,
+        width=film.width,
+        finding=film.finding,
+        strength=film.strength,
+    )
+
+
+def write_film(path: Path, film: Film, picture: Picture, number: int) -> None:
+    if path.suffix in (".png", ".jpg"):
+        write_raster(path, to_stored(picture, 0, 2**film.bits - 1))
+    else:
+        write_dicom(path, make_film(film, picture, number))
 
 
 def write_bad_files(folder: Path) -> None:
@@ -135,6 +202,12 @@ def write_bad_files(folder: Path) -> None:
     write_dicom(folder / "91-ct-slice.dcm", make_ct_slice())
     (folder / "92-empty.dcm").write_bytes(b"")
     (folder / "93-text.dcm").write_text("This is a note, not an X-ray.\n", encoding="utf-8")
+    # Sound pictures whose headers say nothing, or that they are chests: only pixels tell.
+    lateral = draw_lateral(np.random.default_rng(94), side=512)
+    write_film(folder / LATERAL.name, LATERAL, lateral, 16)
+    write_film(folder / HAND.name, HAND, draw_hand(np.random.default_rng(95), side=512), 17)
+    upside_down = np.ascontiguousarray(draw(UPSIDE_DOWN)[::-1, ::-1])
+    write_film(folder / UPSIDE_DOWN.name, UPSIDE_DOWN, upside_down, 18)
 
 
 def to_stored(picture: Picture, low: int, high: int) -> Stored:
