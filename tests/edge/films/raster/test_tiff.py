@@ -193,6 +193,22 @@ def test_strips_of_more_bytes_than_their_numbers_take_are_no_film(
     assert refuse(data, tmp_path) is ReasonCode.DAMAGED
 
 
+@pytest.mark.parametrize("compression", [5, 32773])
+@pytest.mark.parametrize("over", [1, 2, 5])
+def test_a_strip_without_a_checksum_that_is_a_byte_too_long_is_damage(
+    compression: int, over: int, tmp_path: Path
+) -> None:
+    """One bit of a code, and what follows in the strip is moved: nothing but the length tells."""
+    for strip in (0, 2, -1):
+        parts = [GREY16[top : top + PER_STRIP].tobytes() for top in range(0, ROWS, PER_STRIP)]
+        parts[strip] = parts[strip][:5000] + bytes(over) + parts[strip][5000:]
+        packed = [PACK[compression](part) for part in parts]
+        data = make_strips(
+            packed, shape=GREY16.shape, bits=16, compression=compression, rows=PER_STRIP
+        )
+        assert refuse(data, tmp_path) is ReasonCode.DAMAGED
+
+
 def test_signed_types_of_tags_are_numbers_too(tmp_path: Path) -> None:
     data = film(GREY16, 1)
     for tag in (256, 257, 258, 259, 273, 278, 279):
