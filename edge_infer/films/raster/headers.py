@@ -140,8 +140,13 @@ def _read_bmp(data: bytes) -> RasterHeader:
         width, height, _planes, bits, compression = struct.unpack_from("<iiHHI", data, 18)
     width, height = abs(width), abs(height)
     row = (width * bits + 31) // 32 * 4
-    if compression in (0, 3) and pixels_at + row * height > len(data):
+    end = pixels_at + row * height
+    if compression in (0, 3) and end > len(data):
         raise truncated()
+    (stated,) = struct.unpack_from("<I", data, 2)
+    # Two statements of the header agree, and the file is longer: bytes were put in.
+    if compression in (0, 3) and stated == end < len(data) and data[end:].strip(b"\0"):
+        raise damaged()
     # The fourth byte of a 32 bit BMP is padding, not transparency: most writers leave it 0.
     return RasterHeader(width=width, height=height)
 

@@ -113,6 +113,7 @@ EXACT: dict[str, tuple[bytes, NDArray[Any]]] = {
         np.rot90(RAMP16, -1),
     ),
     "bmp 8": (encode(RAMP, ".bmp"), FULL),
+    "bmp, padded": (encode(RAMP, ".bmp") + bytes(512), FULL),
     "bmp 24": (encode(stack(RAMP, RAMP, RAMP), ".bmp"), FULL),
     "bmp 32, padding 0": (encode(stack(RAMP, RAMP, RAMP, RAMP * 0), ".bmp"), FULL),
     "tiff 8": (make_tiff(RAMP), FULL),
@@ -252,6 +253,10 @@ REFUSED: dict[str, tuple[bytes, type[ImageError], ReasonCode]] = {
     ),
     "big tiff": (b"II+\x00\x08\x00" + bytes(60), UnreadableImage, ReasonCode.NO_DECODER),
     "bmp cut": (encode(RAMP, ".bmp")[:9000], UnreadableImage, ReasonCode.TRUNCATED),
+    "bmp with bytes put in": (
+        encode(RAMP, ".bmp")[:9000] + b"\7" * 40 + encode(RAMP, ".bmp")[9000:],
+        *(UnreadableImage, ReasonCode.DAMAGED),
+    ),
     "colour": (
         encode(stack(RAMP, RAMP // 2, RAMP), ".png"),
         UnsupportedImage,
