@@ -361,7 +361,11 @@ def _decode_deep(jpeg: Jpeg) -> NDArray[np.uint8 | np.uint16]:
         _check_strictly(jpeg)
         if is_simple and jpeg.process == _LOSSLESS:
             raise _damaged()  # libjpeg does not look at what its buffer of bits still holds
-    return decoded[: jpeg.rows]
+    decoded = decoded[: jpeg.rows]
+    # Its steps are counted modulo 65,536; where one was changed, what follows leaves the range.
+    if jpeg.process == _LOSSLESS and jpeg.bits < 16 and int(decoded.max()) >> jpeg.bits:
+        raise _damaged()
+    return decoded
 
 
 def _decode_rows(jpeg: Jpeg, rows: int) -> NDArray[np.uint8 | np.uint16]:

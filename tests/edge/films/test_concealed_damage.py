@@ -248,6 +248,18 @@ def _scans(data: bytes) -> list[int]:
     return [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
 
 
+@pytest.mark.parametrize("predictor", range(1, 8))
+def test_a_lossless_jpeg_of_more_than_its_precision_was_changed(predictor: int) -> None:
+    """One changed step of a row's first sample moves all rows below, and dark becomes 65,000."""
+    data = bytearray(
+        imagecodecs.jpeg8_encode(TWELVE - 100, lossless=True, predictor=predictor, bitspersample=16)
+    )
+    data[data.index(b"\xff\xc3") + 4] = 12  # its first sample is predicted as 2,048 now
+    with pytest.raises(UnreadableImage) as caught:
+        decode_jpeg(read_jpeg(bytes(data)))
+    assert caught.value.code is ReasonCode.DAMAGED
+
+
 PROGRESSIVE = {
     "Pillow": EIGHT_BIT["progressive"],
     "Pillow, colour": _pillow(np.dstack([EIGHT] * 3), progressive=True),
