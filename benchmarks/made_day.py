@@ -40,7 +40,7 @@ _SUFFIXES = {"png16": ".png", "jpeg": ".jpg"}
 _WINDOW = (2000, 3600)
 """Centre and width of 4096: narrower than the range, so that the window has work to do."""
 _PHANTOMS = 20
-"""Phantoms drawn; one of 1250 x 1024 takes 8 s, so each serves several films."""
+"""Phantoms drawn; each serves several films."""
 
 
 def split_by_mix(films: int, mix: Mapping[str, float] = MIX) -> dict[str, int]:

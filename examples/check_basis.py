@@ -27,13 +27,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with cxr4/ and cxr4_extra/")
     parser.add_argument("members", type=Path, help="names of the films in the basis, a line each")
+    parser.add_argument("--films", type=int, default=187, help="of each kind")
     parser.add_argument("--phantoms", type=int, default=100)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    outside = [p for s in ("val", "test") for p in make_basis.find_films(options.data, s)]
+    rng = np.random.default_rng(0)
+    others = [p for s in ("val", "test") for p in make_basis.find_films(options.data, s)]
+    outside = [others[number] for number in rng.permutation(len(others))[: options.films]]
     members = set(options.members.read_text(encoding="utf-8").split())
     used = [p for p in make_basis.find_films(options.data, "train") if p.name in members]
-    chosen = np.random.default_rng(0).permutation(len(used))[: len(outside)]
+    chosen = rng.permutation(len(used))[: len(outside)]
     inside = [used[number] for number in chosen]
     phantoms = np.stack([phantom_residual(seed) for seed in range(options.phantoms)])
     fits = {}
@@ -46,8 +49,8 @@ def main() -> None:
             f"average, with the nearest of {len(phantoms)}: median {np.median(near):.4f}, "
             f"largest {near.max():.4f}"
         )
-    ours, others = (fits[name].max(axis=1) for name in fits)
-    told = (ours[:, None] > others).mean()
+    ours, theirs = (fits[name].max(axis=1) for name in fits)
+    told = (ours[:, None] > theirs).mean()
     print(f"nearest phantom tells a film of the basis from another: AUROC {told:.3f} (chance 0.5)")
 
 

@@ -21,34 +21,32 @@ GREYS = 64
 
 
 def main() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        screen = [sys.executable, "-m", "edge_infer", str(ROOT / "examples" / "day")]
+        subprocess.run([*screen, "--out", place, "--lang", "en", "--quiet"], check=True)
+        take_picture(Path(place) / "report.html", ROOT / "docs" / "report.png")
+
+
+def take_picture(page: Path, to: Path) -> None:
     browser = next(filter(None, map(shutil.which, NAMES)), None)
     if browser is None:
         sys.exit("no Chromium on this machine")
     with tempfile.TemporaryDirectory() as place:
-        out = Path(place) / "day"
-        screen = [sys.executable, "-m", "edge_infer", str(ROOT / "examples" / "day")]
-        subprocess.run([*screen, "--out", str(out), "--lang", "en", "--quiet"], check=True)
         shot = Path(place) / "page.png"
         options = (
             "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars "
             "--disable-background-networking --disable-component-update --disable-sync "
-            f"--window-size={WIDTH},{HEIGHT} --virtual-time-budget=2000"
+            f"--window-size={WIDTH},{HEIGHT} --user-data-dir={place}/profile --screenshot={shot}"
         )
-        subprocess.run(
-            [
-                browser, *options.split(), f"--user-data-dir={place}/profile",
-                f"--screenshot={shot}", (out / "report.html").as_uri(),
-            ],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        subprocess.run([browser, *options.split(), page.as_uri()], check=True, capture_output=True)
         picture = cv2.imread(str(shot))
     assert picture is not None
     step = 256 // GREYS
-    few = (picture // step * step + step // 2).clip(0, 255)
+    few = picture // step * step + step // 2
     few[picture > 255 - step] = 255
     written = cv2.imencode(".png", few, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
-    (ROOT / "docs" / "report.png").write_bytes(written)
-    print(f"docs/report.png: {len(written) / 1e3:.0f} kB")
+    to.write_bytes(written)
+    print(f"{to.name}: {len(written) / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,10 @@ import pytest
 from edge_infer.errors import ImageError, ReasonCode
 from edge_infer.films.find import find_films
 from edge_infer.films.read import read_radiograph
+from edge_infer.flow.screen import open_model
+from edge_infer.model.findings import to_finding
+from edge_infer.model.preprocess import to_model_input
+from edge_infer.worklist.rows import Decision, decide
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 BAD = {
@@ -31,6 +35,18 @@ def test_every_film_of_the_day_is_read_over_its_whole_range() -> None:
         assert film.pixels.max() > 62000, image.tail
         neck, air = film.pixels[5, film.pixels.shape[1] // 2], film.pixels[5, 5]
         assert neck > 3 * air, image.tail  # bones bright
+
+
+def test_the_day_shows_every_group_of_the_list() -> None:
+    classifier = open_model(None)
+    size = classifier.card.input
+    shown = set()
+    for image in find_films([EXAMPLES / "day"]).films:
+        film = read_radiograph(image.path)
+        ready = to_model_input(film.pixels, height=size.height, width=size.width)
+        logits = classifier.run(ready[None]).logits[0]
+        shown.add(decide(to_finding(logits, classifier.card), classifier.card))
+    assert shown == set(Decision)
 
 
 def test_the_bad_day_is_the_day_and_seven_files_more() -> None:
