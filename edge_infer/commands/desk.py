@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import webbrowser
 from collections.abc import Sequence
 from contextlib import closing
@@ -102,6 +103,8 @@ def desk(
     usable model, or the extra `desk` is missing; 6: cannot write or listen.
     """
     limit_threads()
+    # A starter may have had it ignored, and "End the desk" ends it in the same way.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     entrance = _check_entrance(listen, password_file, tls_cert, tls_key)
     with exit_when_interrupted("Ended."):
         from edge_infer.desk.run import Front

@@ -50,6 +50,8 @@ class Desk:
 
     feed: Feed
     read_view: Callable[[ViewRequest], ReadView]
+    get_ready: Callable[[], None]
+    """Called when somebody may soon open a film."""
     end: Callable[[], None]
     is_here: Callable[[Request], bool]
     """Whether a request comes from this PC."""
@@ -64,6 +66,7 @@ def make_app(desk: Desk) -> Starlette:
         Route("/report.css", answers.style),
         *(Route(f"/{name}", answers.file) for name in _FILES),
         Route("/news", answers.news),
+        Route("/ready", answers.ready),
         Route("/thumbnail/{number:int}", answers.thumbnail),
         Route("/about/{number:int}", answers.about),
         Route("/film/{number:int}", answers.film),
@@ -92,6 +95,10 @@ class _Answers:
     async def file(self, request: Request) -> Response:
         name = request.url.path.rpartition("/")[2]
         return Response(_read(name), media_type=_FILES[name])
+
+    async def ready(self, _: Request) -> Response:
+        await run_in_threadpool(self._desk.get_ready)
+        return _nothing(204)
 
     async def news(self, request: Request) -> Response:
         last = request.headers.get("last-event-id") or request.query_params.get("since", "0")
@@ -251,10 +258,10 @@ def _pixels(read: ReadView, *, is_changed: bool) -> Response:
         "full": view.full_shape,
         "isChanged": is_changed,
     }
-    return _binary(little.tobytes(), described)
+    return _binary(memoryview(np.ascontiguousarray(little)).cast("B"), described)
 
 
-def _binary(content: bytes, described: dict[str, Any]) -> Response:
+def _binary(content: bytes | memoryview, described: dict[str, Any]) -> Response:
     # ASCII, whatever the language: a header has no other letters.
     headers = {"X-Described": json.dumps(described, ensure_ascii=True)}
     return Response(content, media_type="application/octet-stream", headers=headers)

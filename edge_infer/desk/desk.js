@@ -103,7 +103,7 @@ const filter = () => {
 
 const showHead = (head) => {
   document.title = head.title;
-  for (const name of ["status", "task", "tiles", "date"]) {
+  for (const name of ["status", "warnings", "task", "tiles", "date"]) {
     // Only what changed: a screen reader says it again.
     if (find(name).dataset.said !== head[name]) find(name).innerHTML = head[name];
     find(name).dataset.said = head[name];
@@ -259,6 +259,15 @@ find("list").addEventListener("click", (event) => {
   if (row === null || String(getSelection())) return;
   viewer.open(Number(row.dataset.film));
 });
+
+// Whoever is about to open a film need not wait for what reads it to start.
+let readyAt = -Infinity;
+const getReady = () => {
+  if (performance.now() - readyAt < 60_000) return;
+  readyAt = performance.now();
+  fetch("ready", { cache: "no-store" }).catch(() => {});
+};
+for (const name of ["pointerover", "focusin"]) find("list").addEventListener(name, getReady);
 
 find("find").addEventListener("input", filter);
 find("show").addEventListener("change", filter);

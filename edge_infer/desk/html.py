@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.desk.live_day import LiveDay, LiveFilm, LiveStudy
+from edge_infer.page.html import render_warnings
 from edge_infer.page.html_about import render_about
 from edge_infer.page.html_rows import film_cell, may_hold_text, reason_cells, score_cells
 from edge_infer.words.form import KEYS, Words
@@ -58,6 +59,7 @@ def render_head(live: LiveDay, around: Surroundings) -> dict[str, str]:
         "status": _status(live, around),
         "task": f"<strong>{task}</strong>" if n else task,
         "tiles": "".join(_tiles(live, around)),
+        "warnings": "".join(render_warnings(live.day, page)),
         "date": page.say_date(live.day.generated_at),
     }
 
@@ -183,22 +185,24 @@ def _follow_up(study: LiveStudy, words: Words, *, span: int) -> str:
     if study.decision is Decision.CLEAR:
         shown = [one for one in shown if one[0] in marks]
     shown = [one for one in tests if is_referral or one[0] in marks] + shown
-    number, can_mark = study.films[0].number, bool(study.contents)
     boxes = [
-        _box(number, kind, short, whole, marks.get(kind))
+        _box(study.films[0], kind, (short, whole), marks.get(kind), words)
         for kind, short, whole in shown
-        if can_mark
+        if study.contents
     ]
     boxes += [f'<span class="said">{text}</span>' for text in _said(marks, words)]
     return f'<td class="test" rowspan="{span}">{"".join(boxes)}</td>'
 
 
-def _box(number: int, kind: MarkKind, short: str, whole: str, mark: Mark | None) -> str:
+def _box(
+    film: LiveFilm, kind: MarkKind, names: tuple[str, str], mark: Mark | None, words: Words
+) -> str:
+    (short, whole), of_film = names, words.desk.viewer.film.format(rank=film.rank)
     since = f" <time>{_clock(mark)}</time>" if mark is not None else ""
     return (
-        f'<label class="tick" title="{whole}"><input type="checkbox" data-film="{number}" '
-        f'data-kind="{kind}" data-what="{whole}"{" checked" if mark is not None else ""}>'
-        f"<span>{short}{since}</span></label>"
+        f'<label class="tick" title="{whole}"><input type="checkbox" data-film="{film.number}" '
+        f'data-kind="{kind}" data-what="{whole}" aria-label="{whole}, {of_film}"'
+        f"{' checked' if mark is not None else ''}><span>{short}{since}</span></label>"
     )
 
 
@@ -334,7 +338,11 @@ def _section(decision: Decision | None, live: LiveDay, words: Words) -> str:
         columns=columns,
         count=len(studies),
         follow_up=words.desk.follow_up,
-        result_head=(_UNSCREENED_HEAD if decision is None else _SCREENED_HEAD).format(columns),
+        result_head=_UNSCREENED_HEAD.format(columns)
+        if decision is None
+        else _SCREENED_HEAD.format(
+            columns.abnormal_score if decision is Decision.ABNORMAL else columns.score, columns
+        ),
         lines="".join(render_lines(study, live, words) for study in studies),
     )
 
@@ -346,7 +354,7 @@ _LINE = """\
 {result}{follow_up}</tr>
 """
 
-_SCREENED_HEAD = '<th scope="col">{0.score}</th><th scope="col">{0.likeliest}</th>'
+_SCREENED_HEAD = '<th scope="col">{0}</th><th scope="col">{1.likeliest}</th>'
 _UNSCREENED_HEAD = '<th scope="col" colspan="2">{0.why}</th>'
 
 _SECTION = """\

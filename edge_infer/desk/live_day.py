@@ -13,7 +13,7 @@ from edge_infer.flow.day_rows import arriving
 from edge_infer.flow.keep_day import DaySettings
 from edge_infer.flow.screen import reading_mode
 from edge_infer.model.findings import to_finding
-from edge_infer.page.studies import group_by_study
+from edge_infer.page.studies import group_by_study, in_page_order
 from edge_infer.store.day_store import StoredFile
 from edge_infer.store.day_view import DayView
 from edge_infer.store.outcome import FilmOutcome, ScoredFilm
@@ -34,6 +34,7 @@ class LiveFilm:
     """One film of the day."""
 
     rank: int
+    """Its number in the page, from 1."""
     row: WorklistRow
     file: StoredFile
 
@@ -174,7 +175,7 @@ class LiveReader:
 def _studies(
     rows: tuple[WorklistRow, ...], by_path: Mapping[str, StoredFile]
 ) -> Iterable[LiveStudy]:
-    for study in group_by_study(rows):
+    for study in in_page_order(group_by_study(rows)):
         yield LiveStudy(
             films=tuple(
                 LiveFilm(rank=rank, row=row, file=by_path[row.path]) for rank, row in study.films

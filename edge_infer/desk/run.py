@@ -18,7 +18,7 @@ from edge_infer.desk.html import Surroundings
 from edge_infer.desk.live_day import LiveReader
 from edge_infer.desk.server import LOOPBACK, DeskServer, Entrance, open_socket
 from edge_infer.errors import DayInUse
-from edge_infer.films.view import read_view
+from edge_infer.films.view import load_readers, read_view
 from edge_infer.flow.keep_day import DaySettings
 from edge_infer.flow.open_list import OpenedList, keep_list
 from edge_infer.flow.watch import Clock, Watch
@@ -110,7 +110,9 @@ def _open_desk(
 ) -> Generator[Feed, None, None]:
     with (
         closing(open_socket(front.entrance, front.port)) as listening,
-        closing(StandingWorker(read_view, timeout_s=settings.file_timeout_s)) as worker,
+        closing(
+            StandingWorker(read_view, set_up=load_readers, timeout_s=settings.file_timeout_s)
+        ) as worker,
         closing(Feed(LiveReader(settings), around, folder=folder, is_whole=is_whole)) as feed,
     ):
         here = {LOOPBACK, listening.getsockname()[0]}
@@ -118,7 +120,13 @@ def _open_desk(
         def is_here(request: Request) -> bool:
             return request.client is not None and request.client.host in here
 
-        desk = Desk(feed=feed, read_view=worker.apply, end=_thread.interrupt_main, is_here=is_here)
+        desk = Desk(
+            feed=feed,
+            read_view=worker.apply,
+            get_ready=worker.begin,
+            end=_thread.interrupt_main,
+            is_here=is_here,
+        )
         with closing(DeskServer(make_app(desk), listening, front.entrance)) as server:
             server.start()
             front.welcome(server.url, server.root)

@@ -222,6 +222,7 @@ export function makeViewer(desk) {
     });
     find("result").prepend(label);
     find("folder").hidden = !about.canShow;
+    find("heat-choice").hidden = !about.hasHeat;
     find("marks").disabled = !about.canMark;
     for (const field of find("marks").querySelectorAll("[data-kind]")) {
       const said = about.marks[field.dataset.kind];
@@ -253,19 +254,20 @@ export function makeViewer(desk) {
     warning.hidden = warning.textContent === "";
   };
 
-  const fetchAbout = async (signal) => {
-    const answer = await fetch(`about/${number}`, { signal, cache: "no-store" });
-    if (!answer.ok) return;
-    about = await answer.json();
-    showAbout();
-  };
-
   const fetchHeat = async (signal) => {
     const [described, bytes] = await fetchBinary(`heat/${number}`, signal);
     heat = described.isEmpty ? null : paintHeat(described, bytes);
     find("heat-says").textContent = described.isEmpty ? words.noHeat : described.says;
     heatBox.disabled = described.isEmpty;
     ask(false);
+  };
+
+  const fetchAbout = async (signal) => {
+    const answer = await fetch(`about/${number}`, { signal, cache: "no-store" });
+    if (!answer.ok) return;
+    about = await answer.json();
+    showAbout();
+    if (about.hasHeat && heat === null) await fetchHeat(signal);
   };
 
   const fetchFilm = async (signal) => {
@@ -297,7 +299,7 @@ export function makeViewer(desk) {
       canvas.focus();
     }
     ask(false);
-    const aside = [fetchAbout(signal), fetchHeat(signal)].map((one) => one.catch(() => {}));
+    const aside = fetchAbout(signal).catch(() => {});
     try {
       await fetchFilm(signal);
     } catch (error) {
@@ -305,7 +307,7 @@ export function makeViewer(desk) {
       showSays(words.cannotShow, error.why, error.message);
       dialog.dataset.drawn = `refused ${number}`;
     }
-    await Promise.all(aside);
+    await aside;
   };
 
   const step = (by) => {

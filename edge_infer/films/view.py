@@ -38,6 +38,14 @@ class ReadView:
     sha256: str
 
 
+def load_readers() -> None:
+    """Import what reading any film needs: the first one a person opens then takes no longer."""
+    from edge_infer.films.dicom import view
+    from edge_infer.films.raster import reader
+
+    assert view and reader
+
+
 def read_view(request: ViewRequest) -> ReadView:
     """Read a film's every grey; raises ImageError where there is no picture to show."""
     size = _QUICK_SIZE if request.is_quick else None

@@ -38,7 +38,7 @@ def render_page(day: ScreenedDay) -> Iterator[str]:
         skip=words.skip,
     )
     yield _masthead(day, studies, words)
-    yield from _warnings(day, words)
+    yield from render_warnings(day, words)
     yield _tools(studies, words)
     yield '<main id="list" tabindex="-1">\n'
     for decision in ORDER:
@@ -95,7 +95,8 @@ def _tile(decision: Decision | None, lines: int, films: int, words: PageWords) -
     return f'<li class="{key}"><a href="#{key}">{text}</a></li>\n'
 
 
-def _warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
+def render_warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
+    """Yield what must be known before anything else: of the model, of the list, of the day."""
     for fault in describe_faults(day.card, words):
         yield _FAULT.format(f"<strong>{words.faults.heading}</strong> {escape(fault)}")
     if not day.is_complete:

@@ -150,14 +150,29 @@ class StandingWorker(Generic[Request, T]):
     """One process that stays and answers requests one by one, whoever's thread asks.
 
     A request that ends it, or takes longer than `timeout_s` seconds, costs that request: the next
-    has a new process.
+    has a new process. It begins with the first request, or when it is told to, and ends when nobody
+    has asked for `rest_after_s` seconds: it holds 50 MB.
     """
 
-    def __init__(self, work: Callable[[Request], T], *, timeout_s: float = 30.0) -> None:
-        """`work` is a function at the top level of an importable module; the process starts."""
-        self._task, self._timeout_s = pickle.dumps((None, work)), timeout_s
+    def __init__(
+        self,
+        work: Callable[[Request], T],
+        *,
+        set_up: Callable[[], object] | None = None,
+        timeout_s: float = 30.0,
+        rest_after_s: float = 600.0,
+    ) -> None:
+        """Start nothing yet; `work` and `set_up` as in `run_isolated`."""
+        self._task, self._timeout_s = pickle.dumps((set_up, work)), timeout_s
+        self._rest_after_s = rest_after_s
         self._lock = threading.Lock()
-        self._crew = self._new_crew()
+        self._crew: Crew | None = None
+        self._rest: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """Start the process, if it is not there, so that the next request need not wait for it."""
+        with self._lock:
+            self._awake()
 
     def apply(self, request: Request) -> T:
         """Return what `work` makes of a request; raises the ImageError it raised.
@@ -166,10 +181,9 @@ class StandingWorker(Generic[Request, T]):
         """
         with self._lock:
             try:
-                ((_, result),) = _run_side_by_side(self._crew, [request], [0], size=1)
+                ((_, result),) = _run_side_by_side(self._awake(), [request], [0], size=1)
             except BaseException:
-                self._crew.close()
-                self._crew = self._new_crew()
+                self._end()
                 raise
         if isinstance(result, Lost):
             result = UnreadableImage(result.message, ReasonCode.DECODER_CRASHED)
@@ -180,13 +194,28 @@ class StandingWorker(Generic[Request, T]):
 
     def close(self) -> None:
         """End the process."""
-        self._crew.close()
+        with self._lock:
+            self._end()
 
-    def _new_crew(self) -> Crew:
-        crew = Crew()
-        crew.set_task(self._task, self._timeout_s)
-        crew.grow(1)
-        return crew
+    def _awake(self) -> Crew:
+        """Return the crew of one, begun where there is none, and put its rest off."""
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = threading.Timer(self._rest_after_s, self.close)
+        self._rest.daemon = True
+        self._rest.start()
+        if self._crew is None:
+            self._crew = Crew()
+            self._crew.set_task(self._task, self._timeout_s)
+            self._crew.grow(1)
+        return self._crew
+
+    def _end(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        if self._crew is not None:
+            self._crew.close()
+        self._crew = self._rest = None
 
 
 class _Worker:

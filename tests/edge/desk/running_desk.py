@@ -128,6 +128,7 @@ def run_desk(
         desk = Desk(
             feed=feed,
             read_view=read_view,
+            get_ready=lambda: None,
             end=lambda: running.ended.append(True),
             is_here=lambda _: True,
             show=running.show,

@@ -229,3 +229,15 @@ def test_a_standing_worker_outlives_what_its_requests_do_to_it() -> None:
         with pytest.raises(KeyError):
             worker.apply(Path("bug"))
         assert worker.apply(Path("b")) == "b"
+
+
+def test_a_standing_worker_rests_and_begins_again() -> None:
+    with closing(StandingWorker(isolated_work.tell_process, rest_after_s=0.3)) as worker:
+        assert multiprocessing.active_children() == []
+        worker.begin()
+        (_, first) = worker.apply(Path("a"))
+        until = time.monotonic() + 60
+        while multiprocessing.active_children():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert worker.apply(Path("b"))[1] != first
