@@ -5,6 +5,7 @@ Behind the guard; a path never comes from outside, only a row's number.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -82,6 +83,8 @@ def make_app(desk: Desk) -> Starlette:
 class _Answers:
     def __init__(self, desk: Desk) -> None:
         self._desk, self._feed = desk, desk.feed
+        self._turn = asyncio.Lock()
+        """One film at a time is read: there is one reader, and each film is 10 MB."""
 
     async def page(self, request: Request) -> Response:
         shown, around = self._feed.shown, self._feed.around
@@ -143,7 +146,10 @@ class _Answers:
         film = found[2]
         wanted = ViewRequest(path=film.file.found.path, is_quick="quick" in request.query_params)
         try:
-            read = await run_in_threadpool(self._desk.read_view, wanted)
+            async with self._turn:
+                if await request.is_disconnected():
+                    return _nothing(499)  # who asked looks at another film by now
+                read = await run_in_threadpool(self._desk.read_view, wanted)
         except ImageError as error:
             why = self._feed.around.words.page.reasons.get(error.code)
             says = {"reason": str(error), "why": why.why if why else ""}
@@ -258,7 +264,7 @@ def _pixels(read: ReadView, *, is_changed: bool) -> Response:
         "full": view.full_shape,
         "isChanged": is_changed,
     }
-    return _binary(memoryview(np.ascontiguousarray(little)).cast("B"), described)
+    return _binary(np.ascontiguousarray(little).data.cast("B"), described)
 
 
 def _binary(content: bytes | memoryview, described: dict[str, Any]) -> Response:

@@ -89,3 +89,19 @@ def silence_stderr() -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     os.close(silence)
+
+
+def return_large_blocks() -> None:
+    """Give blocks of a film's size back to the system at once, in a process that stays.
+
+    glibc keeps them for the next, up to 32 MB each: the desk's reader held 94 MB instead of 60
+    after forty films. Other systems give them back by themselves.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    mmap_threshold, one_megabyte = -3, 1 << 20
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(mmap_threshold, one_megabyte)

@@ -88,9 +88,10 @@ def test_every_lossless_syntax_gives_the_same_pixels(syntax: str, tmp_path: Path
     assert np.array_equal(view(write_dicom(tmp_path, FILM, bits=12, syntax=syntax)).pixels, plain)
 
 
-def test_a_quick_view_of_jpeg_2000_is_smaller_and_the_same_grey(tmp_path: Path) -> None:
+@pytest.mark.parametrize("syntax", [J2K_LOSSLESS, JPEG_LS])
+def test_a_quick_view_is_smaller_and_the_same_grey(syntax: str, tmp_path: Path) -> None:
     big = np.kron(FILM[:100, :120], np.ones((22, 20), np.uint16))
-    path = write_dicom(tmp_path, big, bits=12, syntax=J2K_LOSSLESS)
+    path = write_dicom(tmp_path, big, bits=12, syntax=syntax)
     quick = read_view(ViewRequest(path=path, is_quick=True)).view
     whole = view(path)
     assert (quick.scale, whole.scale) == (2, 1)
