@@ -21,7 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from cxr_train.data.manifest import read_data, select
-from cxr_train.gate.pictures import GateConfig, Picture, make_picture, read_others, tried_pictures
+from cxr_train.gate.pictures import (
+    GateConfig,
+    Picture,
+    make_grey,
+    make_picture,
+    read_others,
+    tried_pictures,
+)
 from edge_infer.errors import UnsupportedImage
 from edge_infer.films.study import InputType, StudyInfo
 from edge_infer.flow.pass_gate import pass_gate
@@ -65,9 +72,9 @@ def main() -> None:
 
 def _pass(picture: Picture, classifier: Classifier, side: int) -> tuple[str, str, int | None]:
     """Return what became of a picture, by which reason, and its TB score in tenths of a point."""
-    image = make_picture(picture, side)
+    grey = make_grey(picture, side)
     try:
-        output, remark, righted = pass_gate(image, _STUDY, b"", classifier, has_gate=True)
+        output, remark, righted = pass_gate(grey, _STUDY, b"", classifier, has_gate=True)
     except UnsupportedImage as refusal:
         return "refused", refusal.code.value, None
     tenths, _ = printed_scores(output.logits, classifier.card.score_rule)

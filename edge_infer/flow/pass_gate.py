@@ -21,11 +21,13 @@ from edge_infer.model.gate import (
     Gate,
     GateReading,
     GateState,
+    Grey,
     Remark,
     Verdict,
     put_right,
     read_gate,
 )
+from edge_infer.model.preprocess import stretch_grey
 
 
 @dataclass(frozen=True)
@@ -96,20 +98,20 @@ _RIGHTED: Final = {
 
 
 def pass_gate(
-    image: NDArray[np.uint8],
+    grey: NDArray[np.uint16],
     study: StudyInfo,
     thumbnail: bytes,
     classifier: Classifier,
     *,
     has_gate: bool,
 ) -> tuple[ModelOutput, Remark | None, GateState | None]:
-    """Run the network on a picture [1, H, W] behind the gate.
+    """Run the network on a picture behind the gate; `grey` [H, W] is what becomes its input.
 
     Returns its output, what must stand beside the scores, and the state that was put right, if any.
     Raises UnsupportedImage, with `study` and `thumbnail`, where the gate refuses the picture. A
     model without a gate lets everything through, and so does `has_gate` False, which marks all.
     """
-    output = classifier.run(image[None])
+    output = classifier.run(stretch_grey(grey)[None, None])
     gate = classifier.card.gate
     if gate is None or output.gate is None:
         return output, None, None
@@ -121,7 +123,7 @@ def pass_gate(
     if reading.verdict is Verdict.DOUBTFUL:
         return output, _doubt(reading), None
     if reading.likeliest in RIGHTING:
-        righted = _try_righted(image, reading.likeliest, classifier, gate)
+        righted = _try_righted(grey, reading.likeliest, classifier, gate)
         if righted is not None:
             said = _RIGHTED[reading.likeliest]
             return righted, Remark(said.sentence, said.code), reading.likeliest
@@ -129,7 +131,7 @@ def pass_gate(
     raise UnsupportedImage(said.sentence, said.code, study, thumbnail)
 
 
-def as_in_file(heat: NDArray[np.uint8], reason: str) -> NDArray[np.uint8]:
+def as_in_file(heat: NDArray[Grey], reason: str) -> NDArray[Grey]:
     """Lay a map [h, w] of a film that was put right over the film as its file has it.
 
     `reason` is what stands beside its scores.
@@ -148,10 +150,11 @@ _QUARTERS_LEFT: Final = {
 
 
 def _try_righted(
-    image: NDArray[np.uint8], state: GateState, classifier: Classifier, gate: Gate
+    grey: NDArray[np.uint16], state: GateState, classifier: Classifier, gate: Gate
 ) -> ModelOutput | None:
     """Return the output of the picture put right, if the gate takes that for an upright film."""
-    output = classifier.run(put_right(image, state)[None])
+    # Before the stretch, which an inverted picture would otherwise go through the wrong way round.
+    output = classifier.run(stretch_grey(put_right(grey, state))[None, None])
     assert output.gate is not None, "it had a gate a moment ago"
     is_upright = read_gate(output.gate[0], gate).verdict is Verdict.PASSED
     return output if is_upright else None

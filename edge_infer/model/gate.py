@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,18 +126,19 @@ def is_doubt(code: ReasonCode | None) -> bool:
 
 _NO_DOUBT: Final = (ReasonCode.PUT_UPRIGHT, ReasonCode.MADE_POSITIVE, ReasonCode.GATE_OFF)
 
-RIGHTING: dict[GateState, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+Grey = TypeVar("Grey", np.uint8, np.uint16)
+RIGHTING: dict[GateState, Callable[[NDArray[Any]], NDArray[Any]]] = {
     GateState.TURNED_LEFT: lambda picture: np.rot90(picture, -1, axes=(-2, -1)),
     GateState.TURNED_RIGHT: lambda picture: np.rot90(picture, 1, axes=(-2, -1)),
     GateState.UPSIDE_DOWN: lambda picture: np.rot90(picture, 2, axes=(-2, -1)),
-    GateState.INVERTED: lambda picture: 255 - picture,
+    GateState.INVERTED: lambda picture: np.iinfo(picture.dtype).max - picture,
 }
 """How pictures [..., H, W] of some states are put right, without loss."""
 
 
-def put_right(picture: NDArray[np.uint8], state: GateState) -> NDArray[np.uint8]:
+def put_right(picture: NDArray[Grey], state: GateState) -> NDArray[Grey]:
     """Return the upright, bones bright picture [..., H, W] of one in a state of RIGHTING."""
-    return np.ascontiguousarray(RIGHTING[state](picture))
+    return np.ascontiguousarray(RIGHTING[state](picture), dtype=picture.dtype)
 
 
 def is_gate(gate: Gate, n_self_tests: int) -> bool:

@@ -47,9 +47,17 @@ def to_model_input(
 
     Raises ValueError for anything but a grey uint16 image.
     """
+    return stretch_grey(shrink_grey(pixels, height=height, width=width))[None]
+
+
+def shrink_grey(pixels: NDArray[np.uint16], *, height: int, width: int) -> NDArray[np.uint16]:
+    """Bring displayed grey to the network's size, [height, width] uint16, before it is stretched.
+
+    Raises ValueError for anything but a grey uint16 image.
+    """
     if pixels.ndim != 2 or pixels.dtype != np.uint16 or pixels.size == 0:
         raise ValueError(f"expected uint16 [H, W], got {pixels.dtype} {pixels.shape}")
-    return stretch_grey(_resize(pixels, (height, width)))[None]
+    return _resize(pixels, (height, width))
 
 
 def stretch_grey(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -15,11 +15,13 @@ from edge_infer.flow.pass_gate import as_in_file, pass_gate
 from edge_infer.model.classifier import Classifier, ModelOutput
 from edge_infer.model.gate import GateState, is_doubt, put_right
 from edge_infer.model.model_card import ModelCard
+from edge_infer.model.preprocess import stretch_grey
 from tests.edge.made_day import make_card
 from tests.edge.made_gate import make_gate, make_gate_logits
 
 STUDY = StudyInfo(input_type=InputType.RASTER)
-UPRIGHT = np.arange(36, dtype=np.uint8).reshape(1, 6, 6)
+UPRIGHT = np.random.default_rng(0).integers(0, 65536, (20, 20), dtype=np.uint16)
+"""Grey levels before the stretch."""
 
 
 class FakeClassifier:
@@ -32,7 +34,7 @@ class FakeClassifier:
 
     def run(self, images: NDArray[np.uint8]) -> ModelOutput:
         self.seen.append(images[0])
-        is_upright = np.array_equal(images[0], UPRIGHT)
+        is_upright = np.array_equal(images[0, 0], stretch_grey(UPRIGHT))
         logits = make_gate_logits(self._state, 0.0 if is_upright else self._points)
         return ModelOutput(
             logits=np.full((1, 4), len(self.seen), np.float32),
@@ -42,7 +44,7 @@ class FakeClassifier:
 
 
 def at_the_gate(
-    picture: NDArray[np.uint8], fake: FakeClassifier, *, has_gate: bool = True
+    picture: NDArray[np.uint16], fake: FakeClassifier, *, has_gate: bool = True
 ) -> tuple[float, ReasonCode | None, str, GateState | None]:
     classifier = cast(Classifier, fake)
     output, remark, state = pass_gate(picture, STUDY, b"jpeg", classifier, has_gate=has_gate)
@@ -74,7 +76,7 @@ def test_a_film_that_can_be_put_right_has_the_scores_of_the_upright_one(
     seen, said, reason, righted = at_the_gate(put_right(UPRIGHT, undo.get(state, state)), fake)
     assert (seen, said, righted) == (2.0, code, state)
     assert "before it was screened" in reason
-    np.testing.assert_array_equal(fake.seen[1], UPRIGHT)
+    np.testing.assert_array_equal(fake.seen[1][0], stretch_grey(UPRIGHT))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +93,13 @@ def test_a_film_that_can_be_put_right_has_the_scores_of_the_upright_one(
 )
 def test_a_refusal_says_what_to_do(state: GateState, code: ReasonCode, todo: str) -> None:
     with pytest.raises(UnsupportedImage, match=todo) as refusal:
-        at_the_gate(np.zeros((1, 6, 6), np.uint8), FakeClassifier(state, 99.0))
+        at_the_gate(np.zeros((20, 20), np.uint16), FakeClassifier(state, 99.0))
     error = refusal.value
     assert (error.code, error.study, error.thumbnail) == (code, STUDY, b"jpeg")
 
 
 def test_a_doubtful_film_has_scores_and_a_reason() -> None:
-    wrong = np.zeros((1, 6, 6), np.uint8)
+    wrong = np.zeros((20, 20), np.uint16)
     seen, code, reason, _ = at_the_gate(wrong, FakeClassifier(GateState.LATERAL, 30.0))
     assert seen == 1.0 and code is ReasonCode.LATERAL_PICTURE and is_doubt(code)
     assert "gate 30.0 of 100" in reason and "lateral" in reason
@@ -105,7 +107,7 @@ def test_a_doubtful_film_has_scores_and_a_reason() -> None:
 
 def test_without_the_gate_everything_has_scores_and_every_row_says_so() -> None:
     fake = FakeClassifier(GateState.LATERAL, 99.0)
-    _, code, reason, _ = at_the_gate(np.zeros((1, 6, 6), np.uint8), fake, has_gate=False)
+    _, code, reason, _ = at_the_gate(np.zeros((20, 20), np.uint16), fake, has_gate=False)
     assert code is ReasonCode.GATE_OFF and "lateral" in reason and not is_doubt(code)
     _, code, reason, _ = at_the_gate(UPRIGHT, fake, has_gate=False)
     assert code is ReasonCode.GATE_OFF and "nobody checked" in reason
@@ -121,10 +123,10 @@ def test_a_map_lies_over_the_film_as_its_file_has_it(state: GateState) -> None:
     }
     in_the_file = put_right(UPRIGHT, undo.get(state, state))
     _, _, reason, _ = at_the_gate(in_the_file, FakeClassifier(state, 99.0))
-    np.testing.assert_array_equal(as_in_file(UPRIGHT[0], reason), in_the_file[0])
-    np.testing.assert_array_equal(as_in_file(UPRIGHT[0], "Any other."), UPRIGHT[0])
+    np.testing.assert_array_equal(as_in_file(UPRIGHT, reason), in_the_file)
+    np.testing.assert_array_equal(as_in_file(UPRIGHT, "Any other."), UPRIGHT)
 
 
 def test_a_model_without_a_gate_lets_everything_through() -> None:
     fake = FakeClassifier(GateState.LATERAL, 99.0, make_card())
-    assert at_the_gate(np.zeros((1, 6, 6), np.uint8), fake)[1] is None
+    assert at_the_gate(np.zeros((20, 20), np.uint16), fake)[1] is None

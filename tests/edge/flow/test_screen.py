@@ -137,7 +137,7 @@ def test_our_own_bug_is_raised_and_no_row(tmp_path: Path, monkeypatch: pytest.Mo
         raise ValueError("ours")
 
     (tmp_path / "a.png").write_bytes(png(1))
-    monkeypatch.setattr(screen_module, "to_model_input", broken)
+    monkeypatch.setattr(screen_module, "shrink_grey", broken)
     with pytest.raises(ValueError, match="ours"):
         prepare_film(
             tmp_path / "a.png", height=64, width=64, min_age_years=15, include_patient=False
@@ -190,7 +190,7 @@ def test_a_thumbnail_is_at_most_160_pixels(tmp_path: Path) -> None:
     )
     picture = cv2.imdecode(np.frombuffer(film.thumbnail, np.uint8), cv2.IMREAD_UNCHANGED)
     assert picture is not None and picture.shape == (160, 114)
-    assert film.image.shape == (1, 224, 224)
+    assert film.grey.shape == (224, 224)
 
 
 def test_a_pc_that_computes_other_scores_must_not_screen(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from edge_infer.errors import ImageError
 from edge_infer.films.read import read_radiograph
 from edge_infer.model.gate import GateState
 from edge_infer.model.model_card import CLASSES
-from edge_infer.model.preprocess import to_model_input
+from edge_infer.model.preprocess import shrink_grey, stretch_grey
 
 _SHORTER_SIDE = 288
 """Pixels that larger pictures are reduced to before anything is done to them."""
@@ -180,13 +180,18 @@ def tried_pictures(films: Sequence[Example], config: GateConfig) -> list[Picture
 def make_picture(picture: Picture, side: int) -> NDArray[np.uint8]:
     """Read a picture, do to it what its entry says, and return the network's input [1, S, S].
 
-    A film as it is goes the clinic's way. DataError where it cannot be read.
+    DataError where it cannot be read.
     """
+    return stretch_grey(make_grey(picture, side))[None]
+
+
+def make_grey(picture: Picture, side: int) -> NDArray[np.uint16]:
+    """Return what becomes the input of a picture, [S, S]; a film as it is goes the clinic's way."""
     if picture.made == "as it is":
-        return to_model_input(_read_exactly(picture.path), height=side, width=side)
+        return shrink_grey(_read_exactly(picture.path), height=side, width=side)
     rng = np.random.default_rng(picture.seed)
     made = _remake(_read_small(picture.path), picture, rng)
-    return to_model_input(made.astype(np.uint16) * 257, height=side, width=side)
+    return shrink_grey(made.astype(np.uint16) * np.uint16(257), height=side, width=side)
 
 
 def _remake(film: Grey, picture: Picture, rng: Generator) -> Grey:

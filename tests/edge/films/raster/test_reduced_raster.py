@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_infer.errors import ImageError, ReasonCode
 from edge_infer.films.read import read_radiograph
 from edge_infer.flow.screen import prepare_film
-from edge_infer.model.preprocess import to_model_input
+from edge_infer.model.preprocess import stretch_grey, to_model_input
 from tests.edge.films.area_reference import SIZE, assert_area_means
 from tests.edge.films.raster.raster_files import make_tiff
 
@@ -98,7 +98,7 @@ def test_full_decode_reads_every_pixel(tmp_path: Path) -> None:
         path = write(tmp_path, suffix, film(900, 777))
         whole, less = prepare(path, full_decode=True), prepare(path)
         exact = to_model_input(read_radiograph(path).pixels, height=64, width=64)
-        np.testing.assert_array_equal(whole.image, exact)
-        gap = np.abs(whole.image.astype(int) - less.image)
+        np.testing.assert_array_equal(stretch_grey(whole.grey)[None], exact)
+        gap = np.abs(stretch_grey(whole.grey).astype(int) - stretch_grey(less.grey))
         assert bool(gap.any()) is differs
         assert gap.max() <= 2
