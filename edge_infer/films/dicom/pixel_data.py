@@ -7,6 +7,7 @@ exactly the length of the uncompressed picture, is that. Otherwise the syntax de
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -31,6 +32,13 @@ _END_MARK = struct.pack("<HH", *_SEQUENCE_END)
 _LOOKED_AT = 4096
 """Bytes after the pixels that are looked at: a sector."""
 _LONG_FORM = (b"OB", b"OW", b"OF", b"OD", b"UN", b"OL", b"OV", b"SQ", b"UT", b"UC", b"UR")
+_SHORT_FORM = (
+    *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN"),
+    *(b"SH", b"SL", b"SS", b"ST", b"SV", b"TM", b"UI", b"UL", b"US", b"UV"),
+)
+_LAST_GROUPS = (0x7FE0, 0xFFFA, 0xFFFC, 0xFFFE)
+"""After PixelData the standard has its own group, signatures, padding and ends; and there are
+private groups, which are odd."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,13 +188,32 @@ def _check_end(pixel_data: PixelData) -> None:
     # A film's last byte may be zero, so one that something has moved out may be too.
     if not rest.strip(b"\0") and (len(rest) >= 8 or len(rest) % 2 == 0):
         return
-    order = "<" if pixel_data.syntax.is_little_endian else ">"
-    if len(rest) < 8 or struct.unpack(f"{order}HH", rest[:4]) <= _PIXEL_DATA:
+    if len(rest) < 8 or not _is_element(rest, pixel_data):
         raise UnreadableImage(
             "The picture is damaged: PixelData (7FE0,0010) is followed by something that is no "
             "element.",
             ReasonCode.DAMAGED,
         )
+
+
+def _is_element(head: bytes, pixel_data: PixelData) -> bool:
+    """Tell whether bytes after the pixels may be an element, and not pixels that were moved there.
+
+    Half of all numbers are larger than PixelData's tag; few are of a group that may follow, and
+    name a VR, or where there is none a length that the file has.
+    """
+    order = "<" if pixel_data.syntax.is_little_endian else ">"
+    group, element = struct.unpack(f"{order}HH", head[:4])
+    if (group, element) <= _PIXEL_DATA or not (group % 2 or group in _LAST_GROUPS):
+        return False
+    if pixel_data.representation:
+        return head[4:6] in _LONG_FORM or head[4:6] in _SHORT_FORM
+    (length,) = struct.unpack(f"{order}I", head[4:8])
+    stream = pixel_data.stream
+    start = stream.tell()
+    end = stream.seek(0, io.SEEK_END)
+    stream.seek(start)
+    return length == _UNDEFINED or length <= end - start + len(head) - 8
 
 
 def _read_wrapped(pixel_data: PixelData) -> bytes | memoryview:

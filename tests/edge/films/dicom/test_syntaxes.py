@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage, UnsupportedImage
 from edge_infer.films.dicom import file as dicom_file
@@ -496,3 +498,42 @@ def test_a_transfer_syntax_that_is_no_uid_is_damage(tmp_path: Path) -> None:
     path.write_bytes(harmed)
     with pytest.raises(UnreadableImage, match="header is damaged"):
         read_radiograph(path)
+
+
+MOVED = bytes.fromhex("a60c8484 59c55a0c a7458185 ffff0c84 8c59965a")
+
+
+@pytest.mark.parametrize("start", range(0, len(MOVED) - 8, 2))
+@pytest.mark.parametrize("syntax", [made.EXPLICIT, made.IMPLICIT, made.DEFLATED])
+def test_pixels_that_were_moved_behind_the_last_are_no_element(
+    start: int, syntax: str, tmp_path: Path
+) -> None:
+    """Bytes put in before them; a film's numbers are as large as a tag of a later group."""
+    if syntax == made.DEFLATED:
+        film = made.encode_headerless(made.make_dataset(TWELVE, bits=12), implicit=False)
+        content = made.encode_deflated(film + MOVED[start:])
+    else:
+        content = made.make_dicom(TWELVE, bits=12, syntax=syntax) + MOVED[start:]
+    path = tmp_path / "film.dcm"
+    path.write_bytes(content)
+    _refuse(path, ReasonCode.DAMAGED)
+
+
+@pytest.mark.parametrize("tag", [0x7FE10010, 0xFFFCFFFC, 0xFFFAFFFA])
+@pytest.mark.parametrize("syntax", [made.EXPLICIT, made.IMPLICIT, made.DEFLATED, made.BIG])
+def test_elements_after_the_pixels_are_no_damage(tag: int, syntax: str, tmp_path: Path) -> None:
+    film = made.make_dataset(TWELVE, bits=12)
+    if tag == 0xFFFAFFFA:
+        film.DigitalSignaturesSequence = Sequence([Dataset()])
+    else:
+        film.add_new(tag, "LO" if tag == 0x7FE10010 else "OB", "X" if tag == 0x7FE10010 else b"ab")
+    path = tmp_path / "film.dcm"
+    little, implicit = syntax != made.BIG, syntax == made.IMPLICIT
+    if syntax == made.BIG:
+        film.PixelData = TWELVE.astype(">u2").tobytes()
+    encoded = made.encode_headerless(film, implicit=implicit, little=little)
+    if syntax == made.DEFLATED:
+        path.write_bytes(made.encode_deflated(encoded))
+    else:
+        path.write_bytes(made.encode_meta(syntax) + encoded)
+    assert read_radiograph(path).full_shape == TWELVE.shape
