@@ -198,10 +198,20 @@ def _inflate(file: BinaryIO) -> tuple[BinaryIO, bool]:
     except zlib.error as error:
         raise _damaged() from error
     after = inflater.unused_data + bytes(take(file, 2**16))
-    if len(after) > _PADDING and after.strip(b"\0"):
+    if len(after) > _PADDING and after.strip(b"\0") and not _is_checksum(after, inflated):
         raise _damaged()
     inflated.seek(0)
     return inflated, inflater.eof
+
+
+def _is_checksum(after: bytes, inflated: io.BytesIO) -> bool:
+    """Tell whether a deflated data set ends as gzip or zlib end theirs, which some writers do."""
+    content = inflated.getvalue()
+    of_gzip = struct.pack("<II", zlib.crc32(content), len(content))
+    of_zlib = struct.pack(">I", zlib.adler32(content))
+    return any(
+        after.startswith(end) and not after[len(end) :].strip(b"\0") for end in (of_gzip, of_zlib)
+    )
 
 
 def _damaged() -> UnreadableImage:

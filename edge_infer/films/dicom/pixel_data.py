@@ -213,7 +213,7 @@ def _is_element(head: bytes, pixel_data: PixelData) -> bool:
     start = stream.tell()
     end = stream.seek(0, io.SEEK_END)
     stream.seek(start)
-    return length == _UNDEFINED or length <= end - start + len(head) - 8
+    return bool(length == _UNDEFINED or length <= end - start + len(head) - 8)
 
 
 def _read_wrapped(pixel_data: PixelData) -> bytes | memoryview:

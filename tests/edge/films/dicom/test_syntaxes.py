@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -537,3 +538,17 @@ def test_elements_after_the_pixels_are_no_damage(tag: int, syntax: str, tmp_path
     else:
         path.write_bytes(made.encode_meta(syntax) + encoded)
     assert read_radiograph(path).full_shape == TWELVE.shape
+
+
+def test_a_deflated_film_may_end_with_its_checksum(tmp_path: Path) -> None:
+    """As a file that pydicom brings does; and a wrong one is damage."""
+    film = made.encode_headerless(made.make_dataset(EIGHT), implicit=False)
+    whole, path = made.encode_deflated(film), tmp_path / "film.dcm"
+    of_gzip = struct.pack("<II", zlib.crc32(film), len(film))
+    of_zlib = struct.pack(">I", zlib.adler32(film))
+    for end in (of_gzip, of_zlib, of_gzip + b"\0"):
+        path.write_bytes(whole + end)
+        assert read_radiograph(path).full_shape == EIGHT.shape
+        path.write_bytes(whole + bytes([end[0] ^ 1]) + end[1:])
+        with pytest.raises(UnreadableImage, match="header is damaged"):
+            read_radiograph(path)
