@@ -19,6 +19,10 @@ from edge_infer.calibration.text import (
 )
 from edge_infer.calibration.thresholds import LAST_TENTHS, Calibration, ThresholdRow, count_at
 from edge_infer.model.model_card import Interval
+from edge_infer.pc.language import Lang
+from edge_infer.words.catalogue import words_of
+from edge_infer.words.form import CalibrationWords
+from edge_infer.words.sentences import translate
 from edge_infer.worklist.site import Site
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 640, 320, 48, 12
@@ -26,9 +30,15 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 640, 320, 48, 12
 
 
 def render_calibration(
-    calibration: Calibration, listed: ListedFilms, labelled: Labelled, site: Site
+    calibration: Calibration,
+    listed: ListedFilms,
+    labelled: Labelled,
+    site: Site,
+    *,
+    lang: Lang = Lang.EN,
 ) -> str:
     """Return the page's text: no script, nothing loaded, no path and no patient."""
+    words = words_of(lang).calibration
     chosen = None if calibration.chosen is None else calibration.chosen.tenths
     sentences = [
         describe_films(calibration, listed),
@@ -37,15 +47,26 @@ def render_calibration(
         *describe_rule(calibration),
         *(f"Label file, {sentence}" for sentence in describe_problems(labelled)),
     ]
+    said = (translate(sentence, lang) or sentence for sentence in sentences)
     return _PAGE.format(
-        site=escape(site.site_id),
+        lang=lang.value,
+        words=words,
+        site=words.site_file.format(site=escape(site.site_id), created=escape(site.created)),
         created=escape(site.created),
-        sentences="\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences),
-        plot=draw_plot(labelled.films, calibration),
-        expected=percent(calibration.prevalence),
-        observed=describe_observed(calibration),
+        sentences="\n".join(f"<p>{escape(sentence)}</p>" for sentence in said),
+        plot=draw_plot(labelled.films, calibration, words),
+        expected=words.if_prevalent.format(share=percent(calibration.prevalence)),
+        observed=words.as_observed.format(share=describe_observed(calibration)),
+        yields="".join(
+            f'<th scope="col">{head}</th>' for head in (words.ppv, words.npv, words.referred)
+        ),
         rows="\n".join(
-            _table_row(row, is_chosen=row.tenths == chosen, in_use=row.tenths == calibration.in_use)
+            _table_row(
+                row,
+                words,
+                is_chosen=row.tenths == chosen,
+                in_use=row.tenths == calibration.in_use,
+            )
             for row in reversed(calibration.rows)
         ),
         sha256=escape(site.model_sha256),
@@ -53,16 +74,19 @@ def render_calibration(
     )
 
 
-def draw_plot(films: Sequence[LabelledFilm], calibration: Calibration) -> str:
+def draw_plot(
+    films: Sequence[LabelledFilm], calibration: Calibration, words: CalibrationWords
+) -> str:
     """Draw sensitivity and specificity over every threshold, with their bands."""
     rows = count_at(films, range(LAST_TENTHS + 1), calibration.prevalence)
     curves = "".join(
         _curve(name, [(row.tenths, read(row)) for row in rows]) for name, read in _CURVES.items()
     )
-    marks = [_vertical(calibration.in_use, "in use", "use")]
+    marks = [_vertical(calibration.in_use, words.in_use, "use")]
     if calibration.chosen is not None:
-        marks.append(_vertical(calibration.chosen.tenths, "chosen", "chosen"))
+        marks.append(_vertical(calibration.chosen.tenths, words.chosen, "chosen"))
     return _PLOT.format(
+        words=words,
         width=_WIDTH + _LEFT + 16,
         height=_HEIGHT + _TOP + 44,
         grid=_grid(),
@@ -129,8 +153,8 @@ def _vertical(tenths: int | None, words: str, kind: str) -> str:
     )
 
 
-def _table_row(row: ThresholdRow, *, is_chosen: bool, in_use: bool) -> str:
-    words = [word for word, holds in (("chosen", is_chosen), ("in use", in_use)) if holds]
+def _table_row(row: ThresholdRow, words: CalibrationWords, *, is_chosen: bool, in_use: bool) -> str:
+    marks = [word for word, holds in ((words.chosen, is_chosen), (words.in_use, in_use)) if holds]
     cells = [
         *(str(count) for count in (row.tp, row.fp, row.fn, row.tn)),
         interval(row.sensitivity),
@@ -145,7 +169,7 @@ def _table_row(row: ThresholdRow, *, is_chosen: bool, in_use: bool) -> str:
             )
         ),
     ]
-    mark = f" <small>{', '.join(words)}</small>" if words else ""
+    mark = f" <small>{', '.join(marks)}</small>" if marks else ""
     return (
         f'<tr{" class=chosen" if is_chosen else ""}><th scope="row">{row.threshold:.1f}{mark}</th>'
         + "".join(f"<td>{cell}</td>" for cell in cells)
@@ -155,24 +179,23 @@ def _table_row(row: ThresholdRow, *, is_chosen: bool, in_use: bool) -> str:
 
 _PLOT = """\
 <svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="plot-title">
-<title id="plot-title">Sensitivity and specificity over the threshold, with 95 % bands; the table
-below has the numbers</title>
-{grid}{curves}{marks}<text x="{middle}" y="{below}" text-anchor="middle">TB score threshold</text>
+<title id="plot-title">{words.plot_title}</title>
+{grid}{curves}{marks}<text x="{middle}" y="{below}" text-anchor="middle">{words.axis}</text>
 </svg>
-<p class="legend"><span class="key sensitivity"></span> sensitivity %
-<span class="key specificity"></span> specificity % (bands: 95 % intervals)</p>
+<p class="legend"><span class="key sensitivity"></span> {words.sensitivity}
+<span class="key specificity"></span> {words.specificity} ({words.bands})</p>
 """
 
 _PAGE = """\
 <!DOCTYPE html>
-<html lang="en">
+<html lang="{lang}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; style-src 'unsafe-inline'">
-<title>TB threshold of this clinic, {created}</title>
+<title>{words.title}, {created}</title>
 <style>
 :root {{ --ink: #1b2430; --paper: #fff; --rule: #c9d1da; --se: #b3261e; --sp: #1f5fa8;
  --pick: #fdf1d0; }}
@@ -203,29 +226,29 @@ code {{ overflow-wrap: anywhere; }}
 </style>
 </head>
 <body>
-<h1>TB threshold of this clinic</h1>
-<p><strong>Research use only. Not a diagnosis.</strong> Site file {site}, {created}.</p>
+<h1>{words.title}</h1>
+<p><strong>{words.not_a_diagnosis}</strong> {site}</p>
 {sentences}
 {plot}
 <div class="wide">
 <table>
 <thead>
-<tr><th rowspan="2" scope="col">Threshold</th><th colspan="4" scope="colgroup">Films</th>
-<th rowspan="2" scope="col">Sensitivity %</th><th rowspan="2" scope="col">Specificity %</th>
-<th colspan="3" scope="colgroup">If {expected} of the patients have TB</th>
-<th colspan="3" scope="colgroup">As observed, {observed} with TB</th></tr>
+<tr><th rowspan="2" scope="col">{words.threshold}</th>
+<th colspan="4" scope="colgroup">{words.films}</th>
+<th rowspan="2" scope="col">{words.sensitivity}</th>
+<th rowspan="2" scope="col">{words.specificity}</th>
+<th colspan="3" scope="colgroup">{expected}</th>
+<th colspan="3" scope="colgroup">{observed}</th></tr>
 <tr><th scope="col">TP</th><th scope="col">FP</th><th scope="col">FN</th><th scope="col">TN</th>
-<th scope="col">PPV %</th><th scope="col">NPV %</th><th scope="col">Referred of 1,000</th>
-<th scope="col">PPV %</th><th scope="col">NPV %</th><th scope="col">Referred of 1,000</th></tr>
+{yields}{yields}</tr>
 </thead>
 <tbody>
 {rows}
 </tbody>
 </table>
 </div>
-<p><small>Model file SHA-256 <code>{sha256}</code>; label file SHA-256 <code>{labels}</code>.
-Intervals at the stated prevalence come from the least favourable corner of the two proportions'
-joint 95 % intervals, so they are on the wide side.</small></p>
+<p><small>{words.hashes_of_model} <code>{sha256}</code>; {words.hashes_of_labels}
+<code>{labels}</code>. {words.wide_intervals}</small></p>
 </body>
 </html>
 """

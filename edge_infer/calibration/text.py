@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge_infer.calibration.labels import Labelled
+from edge_infer.calibration.labels import Labelled, Problem
 from edge_infer.calibration.listed_films import ListedFilms
 from edge_infer.calibration.thresholds import Calibration, ThresholdRow, Yield
 from edge_infer.model.model_card import Interval
@@ -15,18 +15,21 @@ UNKNOWN = "-"
 
 def describe_problems(labelled: Labelled) -> list[str]:
     """Return one sentence per kind of row that does not count, naming the lines."""
-    return [
-        f"{'line' if len(lines) == 1 else 'lines'} {_in_runs(lines)}: {problem}."
-        for problem, lines in labelled.lines.items()
-    ]
+    return [_describe_problem(problem, lines) for problem, lines in labelled.lines.items()]
+
+
+def _describe_problem(problem: Problem, lines: Sequence[int]) -> str:
+    runs = _in_runs(lines)
+    return f"line {runs}: {problem}." if len(lines) == 1 else f"lines {runs}: {problem}."
 
 
 def describe_films(calibration: Calibration, listed: ListedFilms) -> str:
     """Say what the table counts."""
+    films = f"{calibration.n_positive + calibration.n_negative:,}"
+    lists = f"{listed.worklists:,}"
     return (
-        f"{_count(calibration.n_positive + calibration.n_negative, 'labelled film')} of "
-        f"{_count(listed.worklists, 'worklist')}: {calibration.n_positive} with TB, "
-        f"{calibration.n_negative} without; {listed.model.name} {listed.model.version}."
+        f"Labelled films: {films}, {calibration.n_positive} with TB and {calibration.n_negative} "
+        f"without; worklists: {lists}; {listed.model.name} {listed.model.version}."
     )
 
 
@@ -110,7 +113,7 @@ def table_lines(calibration: Calibration) -> Iterator[str]:
     """Yield the table for a terminal of 80 columns, in three parts, thresholds from high to low."""
     rows = list(reversed(calibration.rows))
     yield "At or"
-    yield f"above      TP    FP    FN    TN  {'sensitivity %':19}  specificity %"
+    yield "above      TP    FP    FN    TN  sensitivity %        specificity %"
     for row in rows:
         yield (
             f"{row.threshold:5.1f}{_mark(row, calibration)}{row.tp:6}{row.fp:6}{row.fn:6}"
@@ -141,7 +144,7 @@ def _yields(
 ) -> Iterator[str]:
     yield ""
     yield title
-    yield f"above   {'PPV %':18}  {'NPV %':20}  referred of 1,000"
+    yield "above   PPV %               NPV %                 referred of 1,000"
     for row in rows:
         gives: Yield = row.expected if expected else row.observed
         yield (
@@ -164,7 +167,3 @@ def _in_runs(lines: Sequence[int]) -> str:
         else:
             runs.append([line, line])
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_infer.commands.ending import exit_when_interrupted, run_command
+from edge_infer.commands.terminal import speaker
 from edge_infer.errors import SiteError
+from edge_infer.pc.language import Lang, default_language
 
 if TYPE_CHECKING:
     from edge_infer.calibration.labels import Labelled
@@ -62,6 +64,10 @@ def calibrate(
             "default: the bundled one.",
         ),
     ] = None,
+    lang: Annotated[
+        Lang | None,
+        typer.Option(help="Language of page and terminal; default: this PC's, else English."),
+    ] = None,
 ) -> None:
     """Choose your clinic's own TB threshold from films whose truth is known.
 
@@ -76,8 +82,9 @@ def calibrate(
             _write_sheet(worklists, label_sheet, model)
         return
     _check_out(out)
-    with exit_when_interrupted("Interrupted: nothing was written."):
-        _run(worklists, labels, target_sensitivity, prevalence, out=out, model=model)
+    lang = lang or default_language()
+    with exit_when_interrupted("Interrupted: nothing was written.", lang):
+        _run(worklists, labels, target_sensitivity, prevalence, out=out, model=model, lang=lang)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -93,6 +100,7 @@ def _run(
     *,
     out: Path,
     model: Path | None,
+    lang: Lang,
 ) -> None:
     from edge_infer.calibration import thresholds as rule
     from edge_infer.calibration.label_sheet import read_ticks
@@ -102,7 +110,7 @@ def _run(
     listed = read_worklists(worklists, model)
     label_file = read_labels(labels) if labels is not None else read_ticks(listed.films)
     labelled = match_labels(listed.films, label_file)
-    _report_problems(labelled)
+    _report_problems(labelled, lang)
     calibration = rule.calibrate(
         labelled,
         listed.films,
@@ -110,8 +118,8 @@ def _run(
         prevalence=prevalence,
         in_use=listed.model.refer_tenths,
     )
-    _print(calibration, listed)
-    _write(calibration, listed, labelled, label_file.sha256, out)
+    _print(calibration, listed, lang)
+    _write(calibration, listed, labelled, label_file.sha256, out=out, lang=lang)
 
 
 def _write_sheet(worklists: Sequence[Path], sheet: Path, model: Path | None) -> None:
@@ -144,12 +152,13 @@ def _check_out(out: Path) -> None:
         raise typer.BadParameter(f"'{out}' must end in .json.", param_hint="--out")
 
 
-def _report_problems(labelled: Labelled) -> None:
+def _report_problems(labelled: Labelled, lang: Lang) -> None:
     from edge_infer.calibration.labels import MOST_UNMATCHED
     from edge_infer.calibration.text import describe_problems, percent
 
     for sentence in describe_problems(labelled):
-        typer.echo(f"cxr-calibrate: label file, {sentence}", err=True)
+        told = speaker(lang)(f"Label file, {sentence}")
+        typer.echo(f"cxr-calibrate: {told}", err=True)
     if not labelled.is_mostly_matched:
         raise SiteError(
             f"{labelled.n_unusable} of {labelled.n_rows} rows of the label file fit no film, more "
@@ -158,7 +167,7 @@ def _report_problems(labelled: Labelled) -> None:
         )
 
 
-def _print(calibration: Calibration, listed: ListedFilms) -> None:
+def _print(calibration: Calibration, listed: ListedFilms, lang: Lang) -> None:
     from edge_infer.calibration import text as words
 
     if not calibration.n_positive + calibration.n_negative:
@@ -171,7 +180,7 @@ def _print(calibration: Calibration, listed: ListedFilms) -> None:
         *words.describe_rule(calibration),
         words.describe_choice(calibration),
     ]
-    typer.echo("\n".join(lines))
+    typer.echo("\n".join(map(speaker(lang), lines)))
 
 
 def _write(
@@ -179,22 +188,29 @@ def _write(
     listed: ListedFilms,
     labelled: Labelled,
     labels_sha256: str,
+    *,
     out: Path,
+    lang: Lang,
 ) -> None:
     from edge_infer.calibration import text as words
     from edge_infer.calibration.page import render_calibration
     from edge_infer.calibration.site_file import make_site, to_text, write_results
 
+    say = speaker(lang)
     if not calibration.can_be_used:
-        raise SiteError(f"No site file: {' '.join(words.describe_obstacles(calibration))}")
+        obstacles = " ".join(map(say, words.describe_obstacles(calibration)))
+        raise SiteError(f"No site file: {obstacles}")
     for warning in words.describe_warnings(calibration):
-        typer.echo(f"cxr-calibrate: warning: {warning}", err=True)
+        told = say(f"warning: {warning}")
+        typer.echo(f"cxr-calibrate: {told}", err=True)
     site = make_site(calibration, listed, labels_sha256=labels_sha256, created=date.today())
     page = out.with_name(f"{out.stem}-calibration.html")
-    text = render_calibration(calibration, listed, labelled, site)
+    text = render_calibration(calibration, listed, labelled, site, lang=lang)
     write_results({page: text, out: to_text(site)})
-    typer.echo(f"Site file: {out} ({site.site_id})\nPage: {page}")
-    typer.echo(f"Use it: cxr-infer FOLDER --site {out}\nResearch use only: not a diagnosis.")
+    typer.echo(say(f"Site file: {out} ({site.site_id})"))
+    typer.echo(say(f"Page: {page}"))
+    typer.echo(say(f"Use it: cxr-infer FOLDER --site {out}"))
+    typer.echo(say("Research use only: not a diagnosis."))
 
 
 if __name__ == "__main__":

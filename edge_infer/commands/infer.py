@@ -141,6 +141,13 @@ def infer(
             "--check", help="Test this PC instead: model, decoders, memory, films per hour."
         ),
     ] = False,
+    support: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write what a helper needs: versions, processor, counts; no name, no path.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback has done the work
         bool,
@@ -164,6 +171,8 @@ def infer(
     with exit_when_interrupted("Interrupted: no new list was written.", lang):
         if check:
             _check_this_pc(model, lang)
+        if support is not None:
+            _write_support(support, out, model)
         if not inputs:
             raise typer.BadParameter("name a folder of films, or a film.", param_hint="INPUT")
         from edge_infer.workers.pool import run_isolated, start_workers
@@ -318,6 +327,21 @@ def _check_this_pc(model: Path | None, lang: Lang) -> NoReturn:
         model, package_version=package_version(), say=lambda line: typer.echo(say(line))
     )
     raise typer.Exit(0 if report.is_usable else CANNOT_START)
+
+
+def _write_support(place: Path, out: Path | None, model: Path | None) -> NoReturn:
+    """Write the report, in English whatever the language: whoever helps reads it."""
+    from edge_infer.commands.check import check_this_pc
+    from edge_infer.commands.support import write_support
+
+    folder = out if out is not None else choose_folder((), None)
+    write_support(
+        place,
+        folder,
+        check=lambda say: check_this_pc(model, package_version=package_version(), say=say),
+    )
+    typer.echo(str(place))
+    raise typer.Exit
 
 
 if __name__ == "__main__":

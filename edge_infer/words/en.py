@@ -7,6 +7,7 @@ from typing import Final
 from edge_infer.errors import ReasonCode
 from edge_infer.words.form import (
     AboutWords,
+    CalibrationWords,
     ColumnWords,
     DeskWords,
     FaultWords,
@@ -445,4 +446,34 @@ _DESK: Final = DeskWords(
     ),
 )
 
-WORDS: Final = Words(page=_PAGE, desk=_DESK, sentences={})
+_CALIBRATION: Final = CalibrationWords(
+    title="TB threshold of this clinic",
+    not_a_diagnosis="Research use only. Not a diagnosis.",
+    site_file="Site file {site}, {created}.",
+    threshold="Threshold",
+    films="Films",
+    sensitivity="Sensitivity %",
+    specificity="Specificity %",
+    bands="bands: 95 % intervals",
+    plot_title=(
+        "Sensitivity and specificity over the threshold, with 95 % bands; the table below has the "
+        "numbers"
+    ),
+    axis="TB score threshold",
+    chosen="chosen",
+    in_use="in use",
+    if_prevalent="If {share} of the patients have TB",
+    as_observed="As observed, {share} with TB",
+    ppv="PPV %",
+    npv="NPV %",
+    referred="Referred of 1,000",
+    hashes_of_model="Model file SHA-256",
+    hashes_of_labels="label file SHA-256",
+    wide_intervals=(
+        "Intervals at the stated prevalence come from the least favourable corner of the two "
+        "proportions' joint 95 % intervals, so they are on the wide side."
+    ),
+)
+
+
+WORDS: Final = Words(page=_PAGE, calibration=_CALIBRATION, desk=_DESK, sentences={})

@@ -327,10 +327,37 @@ class DeskWords:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalibrationWords:
+    """The page of a clinic's own threshold."""
+
+    title: str
+    not_a_diagnosis: str
+    site_file: str
+    threshold: str
+    films: str
+    sensitivity: str
+    specificity: str
+    bands: str
+    plot_title: str
+    axis: str
+    chosen: str
+    in_use: str
+    if_prevalent: str
+    as_observed: str
+    ppv: str
+    npv: str
+    referred: str
+    hashes_of_model: str
+    hashes_of_labels: str
+    wide_intervals: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Words:
     """Everything that is said in one language."""
 
     page: PageWords
+    calibration: CalibrationWords
     desk: DeskWords
     sentences: Mapping[str, str]
     """What the code says in English, by its text with `{}` for what is filled in, which the

@@ -7,6 +7,7 @@ from typing import Final
 from edge_infer.errors import ReasonCode
 from edge_infer.words.form import (
     AboutWords,
+    CalibrationWords,
     ColumnWords,
     DeskWords,
     FaultWords,
@@ -448,6 +449,80 @@ _SENTENCES: Final = {
     ),
     "this clinic's calibration days": "이 기관의 보정일",
     "the model's validation films": "모델의 검증 영상",
+    # `cxr-calibrate`.
+    "Site file: {} ({})": "기관 파일: {0} ({1})",
+    "Use it: cxr-infer FOLDER --site {}": "사용: cxr-infer 폴더 --site {0}",
+    "Label file, {}": "라벨 파일, {0}",
+    "warning: {}": "경고: {0}",
+    "line {}: {}.": "{0}행: {1}.",
+    "lines {}: {}.": "{0}행: {1}.",
+    "no film of the worklists has this path or UID": "목록에 이 경로나 UID의 영상이 없음",
+    "several films have this path or UID": "이 경로나 UID의 영상이 여러 장",
+    "a spreadsheet has rewritten the path (0012345 becomes 12345, 3-11 a date)": (
+        "스프레드시트가 경로를 바꿈(0012345가 12345로, 3-11이 날짜로)"
+    ),
+    "tb is neither 0 nor 1": "tb가 0도 1도 아님",
+    "tb is empty: no result yet": "tb가 비어 있음, 아직 결과 없음",
+    "the film has this label already": "이미 같은 라벨이 있는 영상",
+    "the film is labelled both 0 and 1, so it is left out": "0과 1 라벨이 모두 있어 제외",
+    "the film was not screened": "선별하지 않은 영상",
+    "Labelled films: {}, {} with TB and {} without; worklists: {}; {} {}.": (
+        "라벨이 있는 영상 {0}장, 결핵 {1}장, 결핵 아님 {2}장; 목록 {3}개; {4} {5}."
+    ),
+    "Counted as the worklist decides: a film is referred when its TB score reaches the threshold, "
+    "or when tuberculosis is its likeliest class, whatever the threshold (here {} of the {} films "
+    "with TB).": (
+        "목록이 정하는 대로 셉니다. 결핵 점수가 기준값에 이르거나, 기준값과 관계없이 가장 가까운 "
+        "분류가 결핵이면 의뢰합니다(결핵 영상 {1}장 중 {0}장)."
+    ),
+    "In brackets: 95 % intervals, which take every film for another patient: several films of one "
+    "patient make them too narrow.": (
+        "괄호 안은 95 % 구간이며 영상마다 다른 환자로 봅니다. 한 환자의 영상이 여러 장이면 "
+        "실제보다 좁습니다."
+    ),
+    "The threshold is chosen and measured on the same films, so the next ones will do a little "
+    "worse: check it on later days.": (
+        "기준값을 정한 영상으로 재었으므로 다음 영상에서는 조금 나빠집니다. 이후 날짜의 영상으로 "
+        "확인하십시오."
+    ),
+    "Highest threshold that finds at least {} of the {} films with TB: {} (finds {}, {} %).": (
+        "결핵 영상 {1}장의 {0} 이상을 찾는 가장 높은 기준값: {2} ({3}장 찾음, {4} %)."
+    ),
+    "{} more films with TB are needed: a sensitivity of {} takes {}, with which its 95 % interval "
+    "begins at {} or higher; there are {}.": (
+        "결핵 영상이 {0}장 더 필요합니다. 민감도 {1}에는 95 % 구간이 {3} 이상에서 시작하도록 "
+        "{2}장이 필요한데 {4}장 있습니다."
+    ),
+    "{} more films without TB are needed: at least {} show how many would be referred for nothing; "
+    "there are {}.": (
+        "결핵이 아닌 영상이 {0}장 더 필요합니다. 헛되이 의뢰되는 수를 알려면 {1}장 이상 있어야 "
+        "하는데 {2}장 있습니다."
+    ),
+    "None of the {} films that were not referred has a label, so nobody knows how many with TB are "
+    "among them: test some of these patients too, chosen at random.": (
+        "의뢰되지 않은 영상 {0}장에 라벨이 하나도 없어 그 가운데 결핵이 몇 장인지 알 수 없습니다. "
+        "이 환자들 중에서도 무작위로 뽑아 검사하십시오."
+    ),
+    "{} of {} films not referred have a label, but {} of {} referred ones: films with TB that the "
+    "model overlooked are missing here, so the true sensitivity is lower than the table says.": (
+        "의뢰되지 않은 영상은 {1}장 중 {0}장, 의뢰된 영상은 {3}장 중 {2}장에 라벨이 있습니다. "
+        "모델이 놓친 결핵 영상이 빠져 있어 실제 민감도는 표보다 낮습니다."
+    ),
+    "At this threshold films without TB may be referred as often as films with it: the model does "
+    "not tell them apart on your films, so do not rely on it.": (
+        "이 기준값에서는 결핵이 아닌 영상도 결핵 영상만큼 의뢰될 수 있습니다. 이 기관의 영상에서 "
+        "모델이 둘을 가려내지 못하므로 믿지 마십시오."
+    ),
+    "At or": "기준값",
+    "above      TP    FP    FN    TN  sensitivity %        specificity %": (
+        "이상       TP    FP    FN    TN  민감도 %             특이도 %"
+    ),
+    "If {} of the patients have TB:": "환자의 {0}가 결핵일 때:",
+    "As observed, {} with TB:": "관찰된 대로, {0}가 결핵일 때:",
+    "above   PPV %               NPV %                 referred of 1,000": (
+        "이상    양성 예측도 %       음성 예측도 %         1,000명 중 의뢰"
+    ),
+    "* chosen   = in use when the films were screened": "* 선택   = 선별할 때 사용한 값",
     # `--check`.
     "cxr-infer {}, Python {}, {}": "cxr-infer {0}, Python {1}, {2}",
     "Processor: {}, {} cores to use of {} logical; {}": (
@@ -770,6 +845,9 @@ _SENTENCES: Final = {
     "{} and {} beside it differ: give the .json instead.": (
         "{0}과(와) 옆의 {1}이(가) 다릅니다. .json 파일을 주십시오."
     ),
+    "{} cannot be written ({}): free the disk or name another place with --support.": (
+        "{0}을(를) 쓸 수 없습니다({1}). 디스크를 비우거나 --support로 다른 곳을 지정하십시오."
+    ),
     "{} cannot be written ({}): free the disk or name another place with --out.": (
         "{0}을(를) 쓸 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 곳을 지정하십시오."
     ),
@@ -862,8 +940,13 @@ _SENTENCES: Final = {
     "The model {} cannot be read: it is not a file. Check --model.": (
         "모델 {0}은(는) 파일이 아니어서 읽을 수 없습니다. --model을 확인하십시오."
     ),
-    "The model file {} is larger than 1 GiB: it is not one of ours.": (
-        "모델 파일 {0}이(가) 1 GiB보다 커서 이 프로그램의 모델이 아닙니다."
+    "The model file {} is larger than 128 MiB: it is not ours.": (
+        "모델 파일 {0}이(가) 128 MiB보다 커서 이 프로그램의 모델이 아닙니다."
+    ),
+    "The model in {} was not ready after {} seconds, where others take one: copy it again, or "
+    "re-export it.": (
+        "{0}의 모델이 {1}초가 지나도 준비되지 않았습니다(보통 1초). 다시 복사하거나 다시 "
+        "내보내십시오."
     ),
     "The model file {} cannot be read: {}. Check --model.": (
         "모델 파일 {0}을(를) 읽을 수 없습니다: {1}. --model을 확인하십시오."
@@ -1057,4 +1140,31 @@ _DESK: Final = DeskWords(
     ),
 )
 
-WORDS: Final = Words(page=_PAGE, desk=_DESK, sentences=_SENTENCES)
+_CALIBRATION: Final = CalibrationWords(
+    title="이 기관의 결핵 기준값",
+    not_a_diagnosis="연구용이며 진단이 아닙니다.",
+    site_file="기관 파일 {site}, {created}.",
+    threshold="기준값",
+    films="영상 수",
+    sensitivity="민감도 %",
+    specificity="특이도 %",
+    bands="띠: 95 % 구간",
+    plot_title="기준값에 따른 민감도와 특이도, 95 % 구간. 숫자는 아래 표에 있습니다",
+    axis="결핵 점수 기준값",
+    chosen="선택",
+    in_use="사용 중",
+    if_prevalent="환자의 {share}가 결핵일 때",
+    as_observed="관찰된 대로, {share}가 결핵",
+    ppv="양성 예측도 %",
+    npv="음성 예측도 %",
+    referred="1,000명 중 의뢰",
+    hashes_of_model="모델 파일 SHA-256",
+    hashes_of_labels="라벨 파일 SHA-256",
+    wide_intervals=(
+        "주어진 유병률의 구간은 두 비율의 95 % 구간 가운데 가장 불리한 쪽에서 나온 것이어서 넓은 "
+        "편입니다."
+    ),
+)
+
+
+WORDS: Final = Words(page=_PAGE, calibration=_CALIBRATION, desk=_DESK, sentences=_SENTENCES)

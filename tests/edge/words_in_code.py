@@ -27,12 +27,14 @@ RETURNS = frozenset(
     {
         *("_explain", "_quote", "_name_voi", "sentence", "trouble"),
         *("_describe_pc", "_check_model", "_measure"),
+        *("_describe_problem", "describe_films", "describe_rule", "describe_choice"),
+        *("describe_obstacles", "describe_warnings", "table_lines", "_yields"),
     }
 )
 """Functions that return or yield such sentences and parts."""
 PASSED_ON = frozenset(
     {
-        "{}: {}",
+        *("{}: {}", "{}{}{}{}{}{}  {}  {}", "{}{} {}  {}  {}"),
         "  {}{}{}{}",
         "  {}{} ms{} ms{}",
     }
@@ -63,6 +65,12 @@ def _said_by(node: ast.AST) -> Iterator[str]:
         for part in ast.walk(node):
             if isinstance(part, ast.Return | ast.Yield) and part.value is not None:
                 yield from _templates(part.value)
+            if isinstance(part, ast.Call) and _name_of(part.func) in ("append", "_yields"):
+                yield from _templates(part.args[0])
+    if isinstance(node, ast.ClassDef) and node.name == "Problem":
+        for part in node.body:
+            if isinstance(part, ast.Assign):
+                yield from _templates(part.value)
 
 
 def _name_of(function: ast.expr) -> str:
@@ -72,7 +80,7 @@ def _name_of(function: ast.expr) -> str:
 
 
 def _templates(value: ast.expr) -> Iterator[str]:
-    if isinstance(value, ast.Tuple):
+    if isinstance(value, ast.Tuple | ast.List):
         for part in value.elts:
             yield from _templates(part)
     elif isinstance(value, ast.IfExp):

@@ -92,6 +92,20 @@ def test_a_site_file_and_its_page_are_written(
     ]
 
 
+def test_a_calibration_speaks_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clinic = make_clinic(tmp_path)
+    ended = run(capsys, calibrate.main, *clinic.words, "--lang", "ko")
+    assert ended.code == 0 and ended.err == ""
+    page = (tmp_path / "site-calibration.html").read_text("utf-8")
+    assert '<html lang="ko">' in page
+    english = re.compile(r"[A-Za-z]{4,}")
+    lines = [line for line in ended.out.splitlines() if str(tmp_path) not in line]
+    own = re.compile(r"tiny|site-\w+|cxr-infer|SHA|TP|FP|FN|TN")
+    assert not [line for line in lines if english.search(own.sub("", line))]
+    shown = re.sub(r"<style>.*?</style>|<code>.*?</code>|<[^>]*>", " ", page, flags=re.S)
+    assert not english.findall(own.sub("", shown))
+
+
 def test_too_few_positives_write_nothing_and_say_how_many_are_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer.films.study import InputType, StudyInfo
+from edge_infer.films.study import Identity, InputType, StudyInfo
 from edge_infer.page.html import render_page
+from edge_infer.page.slips import render_slips
+from edge_infer.page.summary import render_summary
 from edge_infer.pc.language import Lang
 from edge_infer.worklist.rows import WorklistRow
 from tests.edge.made_day import make_day, refused, screened
@@ -80,3 +82,37 @@ def test_a_script_that_came_in_from_outside_is_refused(browser: str, tmp_path: P
     shown, complaints = open_page(browser, page, tmp_path / "profile")
     assert "<title>X-ray worklist" in shown
     assert len(complaints) == 1 and "Content Security Policy" in complaints[0]
+
+
+def print_pages(browser: str, page: Path, folder: Path) -> int:
+    """Print a page as Chromium prints it and return how many sheets that takes."""
+    options = "--headless --no-sandbox --disable-gpu --no-first-run --no-pdf-header-footer"
+    pdf = folder / "printed.pdf"
+    subprocess.run(
+        [
+            *(browser, *options.split(), f"--user-data-dir={folder / 'profile'}"),
+            *(f"--print-to-pdf={pdf}", page.as_uri()),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=300,
+    )
+    return len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf.read_bytes()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", Lang)
+def test_the_fullest_day_is_one_sheet_for_the_doctor(
+    browser: str, tmp_path: Path, lang: Lang
+) -> None:
+    who = Identity(patient_id="0123456789-ABCDEF", patient_name="Long^Name Of Somebody" * 4)
+    study = StudyInfo(input_type=InputType.DICOM, age_years=54, sex="M", identity=who)
+    referred = [
+        replace(film(3 * n), study=replace(study, study_instance_uid=f"2.{n}")) for n in range(60)
+    ]
+    cut = [refused(f"a folder with a long name/{n}-of-many.dcm") for n in range(60)]
+    day = replace(make_day([*referred, *cut], include_patient=True), lang=lang)
+    (tmp_path / "summary.html").write_text(render_summary(day), encoding="utf-8")
+    assert print_pages(browser, tmp_path / "summary.html", tmp_path) == 1
+    (tmp_path / "slips.html").write_text(render_slips(day), encoding="utf-8")
+    assert print_pages(browser, tmp_path / "slips.html", tmp_path) == 30
