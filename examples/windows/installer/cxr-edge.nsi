@@ -1,7 +1,7 @@
 ; The installer of cxr-edge for one Windows user, built by build_installer.py: no administrator, no
 ; registry but its own entry among the installed programs, and nothing outside its own folder and the
 ; start menu. What the program wrote (lists, day.sqlite, site files) is never touched.
-Unicode true
+Target amd64-unicode
 !include MUI2.nsh
 Name "cxr-edge ${VERSION}"
 OutFile "${OUT}"
