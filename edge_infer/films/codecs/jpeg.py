@@ -38,9 +38,11 @@ _JPEG_LS = 0xF7
 _DCT = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Baseline, extended, progressive, and two of them arithmetically coded."""
 _DECODED = _DCT | {_LOSSLESS, _JPEG_LS}
+_SCAN = bytes([0xFF, _SOS])
+_LONGEST_SCAN_HEADER = 14
+"""Its length, and what it says of four components."""
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
-_BETWEEN_SCANS = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_PADDING = 16
 """Zero bytes before the end mark; more are a stretch that was overwritten."""
@@ -285,7 +287,7 @@ def _is_zeroed(jpeg: Jpeg) -> bool:
     is "as predicted"; the same step up or down, pixel after pixel, no film shows.
     """
     table = jpeg.head.find(bytes([0xFF, _DHT]))
-    is_flat = table < 0 or jpeg.head[table + 21] == 0
+    is_flat = table < 0 or jpeg.head[table + 21 : table + 22] == b"\0"
     return not is_flat and jpeg.data.find(_ZEROS, jpeg.scan_at, jpeg.end) >= 0
 
 
@@ -295,20 +297,22 @@ def _is_finished(jpeg: Jpeg) -> bool:
     One that was cut between two scans decodes without a warning, coarsely; the standard asks for
     the DC coefficients alone, but encoders write all.
     """
-    data = jpeg.stream
     first = jpeg.frame_at + 6
     names = jpeg.head[first : first + 3 * jpeg.samples : 3]
     bits_left = {name: [1] * _BLOCK**2 for name in names}
-    at = data.rindex(bytes([0xFF, _SOS]), 0, len(jpeg.head))
-    while (found := _BETWEEN_SCANS.search(data, at)) is not None and found[1] != _EOI[1:]:
-        at = found.end()
-        segment = data[at + 2 : at + int.from_bytes(data[at : at + 2], "big")]
-        if found[1][0] == _SOS and len(segment) >= 4:
-            first, last, low = segment[-3], segment[-2], segment[-1] & 15
-            for name in segment[1 : 1 + 2 * segment[0] : 2]:
-                for place in range(first, min(last + 1, _BLOCK**2)) if name in bits_left else ():
-                    bits_left[name][place] = low
-        at += len(segment)
+    scans = [jpeg.head[jpeg.head.rindex(_SCAN) + 2 :]]
+    at = jpeg.scan_at
+    while (at := jpeg.data.find(_SCAN, at, jpeg.end)) >= 0:  # never within the data of a scan
+        at += 2
+        scans.append(jpeg.data[at : at + _LONGEST_SCAN_HEADER])
+    for head in scans:
+        segment = head[2 : int.from_bytes(head[:2], "big")]
+        if len(segment) < 4:
+            continue
+        low, last, start = segment[-1] & 15, segment[-2], segment[-3]
+        for name in segment[1 : 1 + 2 * segment[0] : 2]:
+            for place in range(start, min(last + 1, _BLOCK**2)) if name in bits_left else ():
+                bits_left[name][place] = low
     return not any(map(any, bits_left.values()))
 
 

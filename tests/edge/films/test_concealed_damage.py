@@ -281,3 +281,13 @@ def test_a_progressive_jpeg_cut_between_two_scans_is_refused(name: str, tmp_path
             assert _refuse(path) is ReasonCode.TRUNCATED
     path.write_bytes(data[:-2])
     assert read_radiograph(path).full_shape == EIGHT.shape
+
+
+def test_a_table_of_codes_that_is_too_short_is_damage_and_no_bug(tmp_path: Path) -> None:
+    """Found by atheris: the search for zeroed stretches looked behind the header's end."""
+    data = DEEP["lossless 1"]
+    at = data.index(b"\xff\xc4")
+    end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    frame = data[:at] + b"\xff\xc4\0\3\0" + data[end:]
+    syntax = made.JPEG_LOSSLESS
+    _refuse(write_dicom(tmp_path, TWELVE, syntax=syntax, frame=frame, bits=12))
