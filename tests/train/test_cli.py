@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+import cxr_export.cli
+import cxr_train.cli
+from edge_infer.version import package_version
 from tests.train.tiny_films import write_data
 
 
@@ -31,9 +37,43 @@ def test_fit_trains_and_resumes_from_the_command(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "macro-F1" in done.stdout
     assert "class imbalance" in done.stderr
+    first = done.stderr.splitlines()[0]
+    assert first.startswith("cnn5 at 32 px on ") and "16 films to train on, 8 to choose" in first
+    assert first.endswith("4 of 4 classes; source: unknown; TB figures: age unknown")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert facts["auto"]["precision"] in ("fp32", "bf16") and facts["auto"]["compile"] == "off"
+    assert facts["config"]["name"] == "run" and facts["ended"]
+    assert not (tmp_path / "run" / "last.pt").exists(), "only a resume needs it"
     again = run(*words)
     assert again.returncode == 2 and "--resume" in again.stderr
-    assert run(*words, "--resume").returncode == 0
+    resumed = run(*words, "--resume")
+    assert resumed.returncode == 0 and "is finished" in resumed.stderr
+
+
+@pytest.mark.parametrize("app", [cxr_train.cli.app, cxr_export.cli.app])
+def test_every_option_says_its_default(app: typer.Typer) -> None:
+    command: Any = typer.main.get_command(app)
+    silent = [
+        (name, parameter.name)
+        for name, part in getattr(command, "commands", {"": command}).items()
+        for parameter in part.params
+        if parameter.param_type_name == "option"
+        and not parameter.required
+        and parameter.default in (None, (), [])
+        and not isinstance(parameter.show_default, str)
+    ]
+    assert not silent
+
+
+@pytest.mark.parametrize("module", ["cxr_train", "cxr_export"])
+def test_the_version_is_told(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"{module}.cli", "--version"],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.stdout == f"{module.replace('_', '-')} {package_version()}\n"
 
 
 def unknown_class(tmp_path: Path) -> Path:

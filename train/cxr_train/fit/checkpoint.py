@@ -56,6 +56,15 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether a run folder holds a training that ended."""
+    try:
+        facts: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return "val" in facts
+
+
 def load_run(folder: Path) -> LoadedRun:
     """Load a run folder's best network; DataError when it is not one."""
     try:

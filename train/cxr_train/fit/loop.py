@@ -22,7 +22,7 @@ from cxr_train.data.dataset import LoadedImages, sampling_weights
 from cxr_train.data.manifest import Example
 from cxr_train.figures.metrics import accuracy, macro_f1
 from cxr_train.fit.augment import shrink, vary_with_guides
-from cxr_train.fit.batches import draw_batches, films_per_step, hold_films, read_batches
+from cxr_train.fit.batches import draw_batches, hold_films, read_batches
 from cxr_train.fit.checkpoint import BEST_FILE, LAST_FILE, save_atomically
 from cxr_train.fit.distributed import ALONE, Processes
 from cxr_train.fit.network import CamNetwork
@@ -36,7 +36,7 @@ from cxr_train.fit.objectives import (
     rank_within_hospitals,
     separate_within_hospitals,
 )
-from cxr_train.fit.pace import learning_rate, uses_bf16, uses_compile
+from cxr_train.fit.pace import learning_rate, steps_of, uses_bf16, uses_compile
 from cxr_train.fit.quantize_aware import round_last_epochs, see_as_int8
 from cxr_train.fit.release import Release, plan_release
 from cxr_train.fit.state import TrainState, restore_state, save_state, start_state
@@ -63,6 +63,24 @@ class EpochRecord:
     """Share of the epoch spent preparing batches rather than in the network, 0..1."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Where a training is, after each of its steps."""
+
+    epoch: int
+    """From 0."""
+    step: int
+    """Of this epoch, from 1."""
+    steps: int
+    """Of every epoch."""
+    films: int
+    """Shown in this epoch so far."""
+    seconds: float
+    """Since this epoch's first step began."""
+    loss: Tensor
+    """On the device that trains; reading it waits for that device."""
+
+
 @dataclass(frozen=True)
 class Course:
     """All that stays the same from the first epoch to the last."""
@@ -77,6 +95,7 @@ class Course:
     guides: NDArray[np.uint8] | None = None
     """[N, 2, h, w], 0..255: lungs and lesion boxes of each training film; see `guides.py`."""
     teachers: tuple[CamNetwork, ...] = ()
+    watch: Callable[[Step], None] | None = None
 
 
 def train(
@@ -92,6 +111,7 @@ def train(
     guides: NDArray[np.uint8] | None = None,
     teachers: Sequence[CamNetwork] = (),
     report: Callable[[EpochRecord], None],
+    watch: Callable[[Step], None] | None = None,
 ) -> TrainState:
     """Train until the stages end or validation macro-F1 stops rising; best weights go to `out`.
 
@@ -99,7 +119,7 @@ def train(
     part of the training films that is not extra; default: all. `guides` [N, 2, h, w] are maps of
     the training films: lungs and lesion boxes; `teachers` are networks that this one follows by
     `distill_weight`. Of several processes, all train and validate together and the first one writes
-    and reports.
+    and reports. `watch` is told of every step.
     """
     state = start_state(config, processes.device(), start, processes)
     if resume and processes.share((out / LAST_FILE).is_file()):
@@ -107,9 +127,8 @@ def train(
     drawn = train_set.examples
     weights = sampling_weights(drawn, config.balance, config.balance_power)
     plan = plan_release(config, drawn if own is None else own, drawn, weights, start)
-    course = Course(
-        config, train_set, val_set, weights, plan, processes, guides, _seat(teachers, processes)
-    )
+    seated = _seat(teachers, processes)
+    course = Course(config, train_set, val_set, weights, plan, processes, guides, seated, watch)
     facts = _Facts.of(course)
     _compile_if_it_pays(state, course)
     while state.epoch < config.epochs and not _stalled(state, config):
@@ -190,7 +209,7 @@ def run_epoch(state: TrainState, course: Course, facts: _Facts) -> tuple[EpochRe
         state, config, course.train_set.pixels, size=size, processes=processes
     )
     state.network.train()
-    began = time.perf_counter()
+    began = first = time.perf_counter()
     for numbers, films in read_batches(
         course.train_set, batches, part=processes.part, device=device, held=facts.held
     ):
@@ -213,6 +232,17 @@ def run_epoch(state: TrainState, course: Course, facts: _Facts) -> tuple[EpochRe
         )
         state.step += 1
         began = time.perf_counter()
+        if course.watch is not None:
+            course.watch(
+                Step(
+                    epoch=state.epoch,
+                    step=len(losses),
+                    steps=len(batches),
+                    films=len(losses) * len(batches[0]),
+                    seconds=began - first,
+                    loss=losses[-1],
+                )
+            )
     released = course.plan.make(state.average.module)
     seen = see_as_int8(released, calibration) if calibration else released
     measured = _validate(seen, course, size=size)
@@ -336,8 +366,7 @@ def _mean_loss(losses: Sequence[Tensor], processes: Processes) -> float:
 
 def _compile_if_it_pays(state: TrainState, course: Course) -> None:
     config = course.config
-    films = config.samples_per_epoch or len(course.train_set.examples)
-    steps = config.epochs * (films // films_per_step(config, films))
+    steps = steps_of(config, len(course.train_set.examples))
     if uses_compile(config, steps=steps, processes=course.processes.count):
         # Fixed shapes: with dynamic ones the second picture size would slow all kernels down.
         state.stepped = torch.compile(state.stepped, dynamic=False)

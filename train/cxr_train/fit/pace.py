@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from math import cos, pi
 from pathlib import Path
@@ -27,14 +29,49 @@ def learning_rate(config: TrainConfig, step: int, *, steps_per_epoch: int) -> fl
     return config.learning_rate * (0.01 + 0.99 * (1 + cos(pi * progress)) / 2)
 
 
-def uses_bf16(config: TrainConfig) -> bool:
-    """Say whether this training computes in bfloat16; auto asks the device."""
+@dataclass(frozen=True, kw_only=True)
+class NumberFormat:
+    """In which numbers a training computes, on what, and why."""
+
+    device: str
+    """As a person knows it: the GPU's name, or CPU."""
+    precision: str
+    """fp32 or bf16."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.device}, {self.precision}: {self.why}"
+
+
+def choose_format(config: TrainConfig) -> NumberFormat:
+    """Say in which numbers this training computes; auto asks the device.
+
+    A GPU before Ampere gives bf16 by way of fp32, slower than fp32 itself: auto leaves it alone.
+    fp16 would need its loss scaled step by step, and is not used.
+    """
+    on_gpu = torch.cuda.is_available()
+    device = torch.cuda.get_device_name() if on_gpu else "CPU"
     if config.precision != "auto":
-        return config.precision == "bf16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    # oneDNN emulates bf16 slowly on CPUs without AVX512-BF16 or AMX.
-    return _cpu_has_bf16()
+        return NumberFormat(device=device, precision=config.precision, why="as asked for")
+    if on_gpu:
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        why = "computes bf16 itself" if native else "only emulates bf16"
+    else:
+        # oneDNN emulates bf16 slowly on CPUs without AVX512-BF16 or AMX.
+        native = _cpu_has_bf16()
+        why = "computes bf16 itself" if native else "it has no bf16"
+    return NumberFormat(device=device, precision="bf16" if native else "fp32", why=why)
+
+
+def uses_bf16(config: TrainConfig) -> bool:
+    """Say whether this training computes in bfloat16."""
+    return choose_format(config).precision == "bf16"
+
+
+def steps_of(config: TrainConfig, films: int) -> int:
+    """Return the steps of a whole training on this many films."""
+    drawn = config.samples_per_epoch or films
+    return config.epochs * max(1, drawn // config.batch_size)
 
 
 def uses_compile(config: TrainConfig, *, steps: int, processes: int) -> bool:
@@ -52,6 +89,7 @@ def _can_compile_for_cuda() -> bool:
     return find_spec("triton") is not None and any(map(shutil.which, filter(None, compilers)))
 
 
+@cache
 def _cpu_has_bf16() -> bool:
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")

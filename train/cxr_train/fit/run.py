@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.config import Balance, TrainConfig
+from cxr_train.data.ages import describe_films
 from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
@@ -25,22 +27,26 @@ from cxr_train.fit.checkpoint import (
     LAST_FILE,
     RUN_FILE,
     START_FILE,
+    is_finished,
     load_run,
     save_atomically,
 )
 from cxr_train.fit.distributed import Processes, join_processes
 from cxr_train.fit.guides import make_guides
-from cxr_train.fit.loop import HISTORY_FILE, EpochRecord, predict, train
+from cxr_train.fit.loop import HISTORY_FILE, EpochRecord, Step, predict, train
 from cxr_train.fit.network import CamNetwork
+from cxr_train.fit.pace import choose_format, steps_of, uses_compile
 from cxr_train.fit.start import load_start
 from cxr_train.fit.state import TrainState
+from cxr_train.fit.trackers import Tracker, open_trackers
 from cxr_train.result_files import require_writable, write_json
-from cxr_train.terminal import say, say_nothing
+from cxr_train.terminal import Task, say, say_nothing, working
 from edge_infer.model.model_card import CLASSES
 from edge_infer.pc.whole_files import remove
 
 CACHE_MARGIN = 8 / 7
 """Training films are decoded a little larger than the input, so that a crop keeps its detail."""
+_SHOW_EVERY_S = 0.5
 
 
 def fit_run(
@@ -56,13 +62,16 @@ def fit_run(
     lungs: Path | None = None,
     boxes: Path | None = None,
     cache: Path | None = None,
+    keep_all: bool = False,
+    trackers: Collection[Tracker] = (),
 ) -> None:
     """Train on the train split of `data` (and of `extra`), choose on its val split.
 
     Films of sources in `without` are left out of both; DataError for a source nobody has.
     `start_from` is a run folder whose best weights this training begins with, or an exported .onnx.
     `teachers` are run folders whose networks this one follows, `lungs` a folder of lung masks and
-    `boxes` a CSV of boxes round lesions (`cxr_train.fit.guides`).
+    `boxes` a CSV of boxes round lesions (`cxr_train.fit.guides`). What only a resume needs is
+    removed after the end unless `keep_all`; `trackers` follow the epochs.
     """
     request = _Request(
         config=config,
@@ -76,6 +85,8 @@ def fit_run(
         lungs=lungs,
         boxes=boxes,
         cache=cache,
+        keep_all=keep_all,
+        trackers=tuple(trackers),
     )
     with join_processes() as processes:
         _fit(request, processes)
@@ -96,6 +107,8 @@ class _Request:
     lungs: Path | None
     boxes: Path | None
     cache: Path | None
+    keep_all: bool
+    trackers: tuple[Tracker, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +126,10 @@ class _TrainingFilms:
 
 
 def _fit(request: _Request, processes: Processes) -> None:
+    if request.resume and is_finished(request.out):
+        if processes.first:
+            say(f"{request.out} is finished: there is nothing left to go on with.")
+        return
     # The first process decodes; the others then map what it left in the cache.
     films = processes.run_first(lambda: _prepare(request, processes))
     if not processes.first:
@@ -125,8 +142,11 @@ def _fit(request: _Request, processes: Processes) -> None:
         state = _train(request, films, processes)
     finally:
         _draw(request.config, out)
-    facts |= _measure(request.config, state, films.val_set, out)
+    with working("measuring the best weights"):
+        facts |= _measure(request.config, state, films.val_set, out)
     write_json(facts, out / RUN_FILE)
+    if not request.keep_all:
+        remove([out / LAST_FILE])  # the optimizer's memory: two thirds of a run folder
     print(_describe_result(facts, out))  # noqa: T201
 
 
@@ -143,6 +163,7 @@ def _prepare(request: _Request, processes: Processes) -> _TrainingFilms:
     if processes.first:
         _prepare_folder(request.out, resume=request.resume)
     tell = say if processes.first else say_nothing
+    tell(_describe_start(config, train_examples, val_examples))
     side = round(config.input_size * CACHE_MARGIN)
     cache = request.cache
     train_set = load_films(train_examples, side, what="train", cache=cache, tell=tell)
@@ -191,24 +212,75 @@ def _describe_run(request: _Request, films: _TrainingFilms, processes: Processes
         "imbalance": _describe_balance(request.config),
         "torch": torch.__version__,
         "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "auto": _describe_auto(request.config, films, processes),
         "processes": processes.count,
     }
 
 
+def _describe_auto(
+    config: TrainConfig, films: _TrainingFilms, processes: Processes
+) -> dict[str, str]:
+    """Return what each setting `auto` became, and why."""
+    chosen = choose_format(config)
+    steps = steps_of(config, len(films.train_set.examples))
+    compiled = uses_compile(config, steps=steps, processes=processes.count)
+    return {
+        "device": chosen.device,
+        "precision": chosen.precision,
+        "precision_because": chosen.why,
+        "compile": "on" if compiled else "off",
+    }
+
+
 def _train(request: _Request, films: _TrainingFilms, processes: Processes) -> TrainState:
-    return train(
-        request.config,
-        films.train_set,
-        films.val_set,
-        request.out,
-        resume=request.resume,
-        start=films.start,
-        own=films.own,
-        guides=films.guides,
-        teachers=films.teachers,
-        processes=processes,
-        report=lambda record: say(_describe_epoch(request.config, record)),
-    )
+    config = request.config
+    wanted = request.trackers if processes.first else ()
+    with (
+        open_trackers(wanted, request.out, config.to_dict()) as follow,
+        working("training") as task,
+    ):
+
+        def report(record: EpochRecord) -> None:
+            say(_describe_epoch(config, record))
+            follow(vars(record))
+
+        return train(
+            config,
+            films.train_set,
+            films.val_set,
+            request.out,
+            resume=request.resume,
+            start=films.start,
+            own=films.own,
+            guides=films.guides,
+            teachers=films.teachers,
+            processes=processes,
+            report=report,
+            watch=_Watch(config, task),
+        )
+
+
+class _Watch:
+    """Shows on the line how far a training is; reads the loss, and so waits for a GPU, rarely."""
+
+    def __init__(self, config: TrainConfig, task: Task) -> None:
+        self._config, self._task = config, task
+        self._shown = -_SHOW_EVERY_S
+
+    def __call__(self, step: Step) -> None:
+        now = time.monotonic()
+        last = step.step == step.steps
+        if now - self._shown < _SHOW_EVERY_S and not last:
+            return
+        self._shown = now
+        epochs = self._config.epochs
+        detail = (
+            f"epoch {step.epoch + 1} of {epochs}, loss {float(step.loss):.3f}, "
+            f"{step.films / max(step.seconds, 1e-9):.0f} films/s"
+        )
+        if last:
+            detail += ", validating"
+        self._task.at(step.epoch * step.steps + step.step, epochs * step.steps, detail)
 
 
 def _check_guides(request: _Request) -> None:
@@ -264,7 +336,7 @@ def _read_extra(
 
 def _prepare_folder(out: Path, *, resume: bool) -> None:
     require_writable(out)
-    if (out / LAST_FILE).exists() and not resume:
+    if (is_finished(out) or (out / LAST_FILE).exists()) and not resume:
         raise ConfigError(
             f"{out} already holds a training: add --resume to go on, or choose another --out."
         )
@@ -281,6 +353,7 @@ def _measure(
     network = load_run(out).network
     logits = predict(network, val_set.pixels, size=config.input_size, device=torch.device("cpu"))
     return {
+        "ended": datetime.now(UTC).date().isoformat(),
         "epochs_run": state.epoch,
         "best_epoch": state.best_epoch,
         "val": describe_val(val_set.labels, logits),
@@ -312,6 +385,17 @@ def _draw(config: TrainConfig, out: Path) -> None:
         draw_curves(history, out / CURVES_FILE, choosing_from=config.choosing_from)
     except ModuleNotFoundError:
         say(f'No {CURVES_FILE}: matplotlib is missing: pip install "cxr-edge[train]"')
+
+
+def _describe_start(
+    config: TrainConfig, train_examples: Sequence[Example], val_examples: Sequence[Example]
+) -> str:
+    """Say what trains, on what, and how its numbers are kept: the first line of a training."""
+    return (
+        f"{config.arch} at {config.input_size} px on {choose_format(config)}; "
+        f"{len(train_examples)} films to train on, {len(val_examples)} to choose on; "
+        f"together {describe_films((*train_examples, *val_examples))}"
+    )
 
 
 def _describe_data(config: TrainConfig, train_set: LoadedImages, val_set: LoadedImages) -> str:

@@ -18,7 +18,7 @@ from cxr_train.fit.distributed import ALONE, Processes
 from cxr_train.fit.network import CamNetwork, build_network
 from cxr_train.fit.release import WeightAverage
 
-SPEED_ONLY = frozenset({"compile"})
+SPEED_ONLY = frozenset({"compile", "name"})
 """Settings that a resume may change: they do not decide what is computed."""
 
 

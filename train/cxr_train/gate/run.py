@@ -37,7 +37,7 @@ from cxr_train.gate.pictures import (
 from cxr_train.gate.taps import TappedNetwork, Taps
 from cxr_train.result_files import require_writable, write_file, write_json
 from cxr_train.revision import git_revision
-from cxr_train.terminal import say, show_progress
+from cxr_train.terminal import say, working
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.gate import GateFigure, GateState
 from edge_infer.model.model_file import load_model_file
@@ -127,14 +127,15 @@ def gate_run(
         "measure on"
     )
     with tempfile.TemporaryDirectory(dir=out, ignore_cleanup_errors=True) as scratch:
-        features = compute_features(
-            pictures,
-            model,
-            taps,
-            Path(scratch),
-            workers=workers or default_workers(),
-            progress=show_progress("pictures"),
-        )
+        with working("pictures") as task:
+            features = compute_features(
+                pictures,
+                model,
+                taps,
+                Path(scratch),
+                workers=workers or default_workers(),
+                progress=task.at,
+            )
         seen = _Seen(pictures=pictures, features=features, taps=taps, config=config)
         head = seen.train(seen.having("split", "train", OTHERS), "all")
         thresholds, figures = _measure(seen, head, tuple(tried))
