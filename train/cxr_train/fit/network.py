@@ -7,6 +7,7 @@ map for free. Scaling and normalisation are inside, so that the exported graph t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from itertools import pairwise
 
@@ -57,28 +58,42 @@ class CamNetwork(nn.Module):
 
 
 def build_network(
-    arch: str, *, pretrained: bool = False, outputs: int = len(CLASSES)
+    arch: str,
+    *,
+    pretrained: bool = False,
+    outputs: int = len(CLASSES),
+    prepare: Callable[[nn.Module], None] | None = None,
 ) -> CamNetwork:
     """Build `cnn5`, an EfficientNet-Lite or any suitable torchvision classifier for grey films.
 
     Raises ConfigError for an unknown or unsuitable architecture, DataError when pretrained weights
     are neither installed nor to be downloaded. Initial weights come from torch's global generator.
+    `prepare` may change the network as its library builds it, for colour and with its own head.
     """
     if arch == "cnn5":
         if pretrained:
             raise ConfigError("There are no pretrained weights for cnn5: drop --pretrained.")
-        return CamNetwork(_cnn5_features(), channels=512, outputs=outputs)
+        network = CamNetwork(_cnn5_features(), channels=512, outputs=outputs)
+        if prepare is not None:
+            prepare(network)
+        return network
     if arch in LITE_ARCHS:
-        return _lite(arch, pretrained=pretrained, outputs=outputs)
+        return _lite(arch, pretrained=pretrained, outputs=outputs, prepare=prepare)
     original = _torchvision_network(arch, pretrained=pretrained)
+    if prepare is not None:
+        prepare(original)
     features, head = _split_at_pooling(arch, original)
     _check_rebuild(arch, original, features, head)
     _to_one_channel(features)
     return CamNetwork(features, channels=head.in_features, outputs=outputs)
 
 
-def _lite(arch: str, *, pretrained: bool, outputs: int) -> CamNetwork:
+def _lite(
+    arch: str, *, pretrained: bool, outputs: int, prepare: Callable[[nn.Module], None] | None
+) -> CamNetwork:
     original = lite_network(arch, pretrained=pretrained)
+    if prepare is not None:
+        prepare(original)
     features, head = lite_features(original), dict(original.named_children())["classifier"]
     assert isinstance(head, nn.Linear)
     _check_rebuild(arch, original, features, head)
@@ -141,7 +156,7 @@ def _split_at_pooling(arch: str, network: nn.Module) -> tuple[nn.Module, nn.Line
     else:
         raise ConfigError(
             f"{arch} does not end in global average pooling and one linear layer, so its heat map "
-            "would not explain its score: use resnet18, densenet121, mobilenet_v2 or another."
+            "would not explain its score: use resnet18, densenet121 or another."
         )
     assert isinstance(head, nn.Linear)
     return features, head

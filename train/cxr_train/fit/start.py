@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from cxr_train.config import TrainConfig
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit.checkpoint import load_run
+from cxr_train.fit.foreign_weights import FOREIGN_SUFFIXES, load_foreign
 from cxr_train.fit.network import CamNetwork, build_network
 from edge_infer.model.classifier import Classifier
 
@@ -28,12 +29,14 @@ _OTHER_PROGRAM = "its layers are not those of this program's {arch}"
 
 
 def load_start(path: Path, config: TrainConfig, films: NDArray[np.uint8]) -> CamNetwork:
-    """Load the network to begin with from a run folder or an exported .onnx.
+    """Load the network to begin with from a run folder, an exported .onnx or a state dict.
 
     `films` [N, 1, H, W] uint8 are training films: from some of them come the batch norm statistics
     that an .onnx no longer has. Raises ConfigError for another architecture, DataError for a
     damaged run, ModelError for a file that is no model of ours.
     """
+    if path.suffix.lower() in FOREIGN_SUFFIXES and path.is_file():
+        return load_foreign(path, config)
     if path.is_file():
         return _load_onnx(path, config, films)
     run = load_run(path)
