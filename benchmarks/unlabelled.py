@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from cxr_train.data.manifest import Example, read_data, select
 from cxr_train.evaluate.scoring import Model, load_films, open_model
-from cxr_train.figures.operating_point import TARGET_SENSITIVITY, is_adult
+from cxr_train.figures.operating_point import TARGET_SENSITIVITY, may_be_adult
 from edge_infer.model.findings import referral_values
 from edge_infer.model.model_card import CLASSES, Referral, ScoreRule
 
@@ -189,7 +189,7 @@ def make_rows(
         raise SystemExit("The model has no TB threshold.")
     share = min(max(model.tb_threshold / 1000, 0.0005), 0.9995)
     for role, films in (("reference", known), ("judged", unseen)):
-        kept = [e for e in films if is_adult([e.source])[0] and e.label in (_NORMAL, _TB)]
+        kept = [e for e in films if may_be_adult([e])[0] and e.label in (_NORMAL, _TB)]
         loaded = load_films(kept, model.side, what=role, cache=cache)
         scored = model.score(loaded.pixels)
         z = values_of(scored.logits, model.rule)

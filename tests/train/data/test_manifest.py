@@ -13,9 +13,10 @@ from cxr_train.errors import DataError
 from edge_infer.model.model_card import CLASSES
 
 
-def touch(path: Path) -> None:
+def touch(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"")
+    return path
 
 
 @pytest.mark.parametrize(
@@ -161,3 +162,28 @@ def test_select_keeps_order(tmp_path: Path) -> None:
         touch(tmp_path / "train" / "normal" / f"{number:02}.png")
     names = [example.name for example in select(read_data(tmp_path), "train")]
     assert names == sorted(names) and len(names) == 20
+
+
+def test_the_public_set_of_children_is_known_by_its_file_names(tmp_path: Path) -> None:
+    for name in ("person1_bacteria_1.jpeg", "b.png"):
+        touch(tmp_path / "PNEUMONIA" / name)
+    for name in ("IM-0115-0001.jpeg", "NORMAL2-IM-1427-0001.jpeg", "c.png"):
+        touch(tmp_path / "NORMAL" / name)
+    named = {example.path.name: example.source for example in read_data(tmp_path)}
+    assert named == {
+        "person1_bacteria_1.jpeg": "Kermany",
+        "IM-0115-0001.jpeg": "Kermany",
+        "NORMAL2-IM-1427-0001.jpeg": "Kermany",
+        "b.png": "",
+        "c.png": "",
+    }
+    alone = touch(tmp_path / "other" / "NORMAL" / "IM-0115-0001.jpeg").parents[1]
+    assert [example.source for example in read_data(alone)] == [""], "viewers name films so too"
+
+
+def test_ages_are_read_as_years(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    ages = {"36": 36.0, "036Y": 36.0, "018M": 1.5, "": None, "adult": None}
+    rows = [f"{number}.png,normal,{age}" for number, age in enumerate(ages)]
+    manifest.write_text("\n".join(["path,class,age", *rows]), encoding="utf-8")
+    assert [example.age for example in read_data(manifest)] == list(ages.values())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cxr_train.data.ages import describe_ages, name_population
 from cxr_train.errors import DataError
-from cxr_train.figures.operating_point import choose_operating_point, is_adult
+from cxr_train.figures.measures import AGAINST_NORMAL
+from cxr_train.figures.operating_point import choose_operating_point, may_be_adult
 from edge_infer.model.model_card import OperatingPoint
+from tests.train.tiny_films import film
 
 
 def choose(
@@ -66,5 +71,19 @@ def test_too_few_positives_are_refused() -> None:
         choose([1] * 20, [])
 
 
-def test_children_of_kermany_are_not_adults() -> None:
-    assert is_adult(["Kermany", "RSNA 2018", ""]).tolist() == [False, True, True]
+def test_known_children_are_not_counted_and_unknown_is_not_adult() -> None:
+    films = [film(0, "a", source) for source in ("Kermany", "RSNA 2018", "")]
+    assert may_be_adult(films).tolist() == [False, True, True]
+    aged = [replace(film(0, "a"), age=age) for age in (14.9, 15.0)]
+    assert may_be_adult(aged).tolist() == [False, True]
+    assert describe_ages(films[:2]) == "adults" == describe_ages(aged)
+    assert describe_ages([films[0], films[2]]) == "age unknown"
+    assert describe_ages(films) == "adults, and age unknown of 1 of 2 films"
+    assert may_be_adult([film(0, "a", "Chest X-Ray (Pediatric), Guangzhou")]).tolist() == [False]
+
+
+def test_no_figure_of_unknown_age_is_called_adults() -> None:
+    assert name_population(AGAINST_NORMAL, "adults") == "adults, TB against normal"
+    assert name_population(AGAINST_NORMAL, "age unknown") == "age unknown, TB against normal"
+    mixed = name_population(AGAINST_NORMAL, "adults, and age unknown of 1 of 2 films")
+    assert mixed == "adults or age unknown, TB against normal"

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cxr_train.errors import DataError
@@ -47,6 +47,13 @@ MIN_AGE_YEARS = 15
 that says it is of somebody younger is not read, and the model's card states this age."""
 _BY_SPELLING = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 _TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_AGE = re.compile(r"^(\d{1,3}(?:\.\d+)?)\s*([YMWD]?)$", re.IGNORECASE)
+_PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
+_KERMANY_FILE = re.compile(
+    r"^(person\d+_(bacteria|virus)_\d+|NORMAL2-IM-\d{4}-\d{4}.*|kermany.*)$", re.IGNORECASE
+)
+_KERMANY_FILE_NORMAL = re.compile(r"^IM-\d{4}-\d{4}(-\d{4})?$")
+"""A viewer exports films under such names too: it counts beside the names above only."""
 # Kermany names its files person123_bacteria_45.jpeg: several films of one child.
 _KERMANY_PERSON = re.compile(r"^(person\d+)_", re.IGNORECASE)
 
@@ -69,6 +76,8 @@ class Example:
     """Where the film was collected; empty when unknown."""
     squashed: bool | None = None
     """Published with its aspect ratio lost (column `squashed`); None when the data does not say."""
+    age: float | None = None
+    """In years, at the time of the film; None when the data does not say."""
 
 
 def read_data(
@@ -78,6 +87,8 @@ def read_data(
 
     Folders of a system (`__MACOSX`, `.ipynb_checkpoints`, ...) are passed over among class folders,
     folders of masks aloud, and those named in `without`, which in a manifest names sources.
+
+    Films without a source that bear a known set's file names get its name; a column `age` is read.
 
     Splits come from the folder or column; films without one are split by a hash of their group:
     70 % train, 15 % val, 15 % test, unchanged for a group when images are added.
@@ -97,7 +108,7 @@ def read_data(
         raise DataError(f"No images were found in {data}.")
     if check_groups:
         _check_groups(examples)
-    return tuple(sorted(examples, key=lambda example: example.name))
+    return tuple(sorted(_name_sources(examples), key=lambda example: example.name))
 
 
 def class_index(spelling: str, *, where: str) -> int:
@@ -175,7 +186,14 @@ def _manifest_row(manifest: Path, number: int, row: dict[str, str | None]) -> Ex
         group=group,
         source=row.get("source") or "",
         squashed=_TRUTH.get((row.get("squashed") or "").strip().lower()),
+        age=_read_age(row.get("age") or ""),
     )
+
+
+def _read_age(text: str) -> float | None:
+    """Return years: of `36`, of DICOM's `036Y`, `018M`; None for anything else."""
+    match = _AGE.match(text.strip())
+    return float(match[1]) / _PER_YEAR[match[2].upper()] if match else None
 
 
 def _read_class_folders(data: Path, without: frozenset[str]) -> list[Example]:
@@ -247,6 +265,25 @@ def _read_class_folder(
 def _group_of(path: Path) -> str:
     match = _KERMANY_PERSON.match(path.name)
     return match.group(1).lower() if match else path.stem
+
+
+def _name_sources(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Give films without a source the public set whose file names they bear.
+
+    Known is Kermany's set of children, half of the public four-class set: without its name its
+    films would pass for adults'.
+    """
+    is_there = any(_KERMANY_FILE.match(one.path.stem) for one in examples)
+    return tuple(
+        replace(one, source="Kermany")
+        if not one.source
+        and (
+            _KERMANY_FILE.match(one.path.stem)
+            or (is_there and _KERMANY_FILE_NORMAL.match(one.path.stem))
+        )
+        else one
+        for one in examples
+    )
 
 
 def _check_groups(examples: Sequence[Example]) -> None:

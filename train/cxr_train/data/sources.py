@@ -15,6 +15,11 @@ class SourceFacts:
     """Whether its normal and ill films come from the same hospitals: only then does telling them
     apart say something about the disease."""
 
+    @property
+    def of_adults(self) -> bool:
+        """Whether its films are known to be adults'."""
+        return self.origin.startswith("adults")
+
 
 SOURCES: dict[str, SourceFacts] = {
     "Kermany": SourceFacts(

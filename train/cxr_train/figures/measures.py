@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr_train.data.manifest import Example
-from cxr_train.figures.operating_point import is_adult
+from cxr_train.figures.operating_point import may_be_adult
 from cxr_train.figures.resampling import (
     Values,
     Weights,
@@ -121,7 +121,7 @@ def measure(films: MeasuredFilms) -> Iterator[Metric]:
     if not films.examples:
         return
     yield from measure_classes(films)
-    adults = films.only(is_adult(list(films.sources)))
+    adults = films.only(may_be_adult(films.examples))
     yield from measure_tb(adults)
     for source in sorted(set(films.sources)):
         yield from measure_source(films.only(films.sources == source), source or "unknown")
@@ -204,7 +204,7 @@ def measure_source(part: MeasuredFilms, source: str) -> Iterator[Metric]:
         weights = group_weights(part.groups)
         errors = [_calibration_error(model, labels, weights) for model in part.models]
         yield from _resampled(part, source, "ece", "", errors, centred=True)
-    if is_adult([source])[0]:
+    if may_be_adult(part.examples).all():
         yield from _at_operating_point(part, source, labels == _TB)
     normal = labels == _NORMAL
     for index, name in enumerate(CLASSES):

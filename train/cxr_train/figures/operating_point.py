@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_train.data.ages import is_child
+from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
 from edge_infer.model.model_card import OperatingPoint
 from edge_infer.model.proportions import hits_needed, wilson_interval
 from edge_infer.model.referred import is_referred
 
-CHILD_SOURCES = frozenset({"Kermany"})
-"""Sources of children: tuberculosis figures leave them out, children make TB look easy."""
 FEWEST_POSITIVES = 10
 TARGET_SENSITIVITY = 0.95
 """What the TB and the abnormal threshold are chosen for, on validation films."""
@@ -70,6 +70,9 @@ def require_enough(positives: NDArray[np.bool_], *, population: str) -> None:
         )
 
 
-def is_adult(sources: Sequence[str]) -> NDArray[np.bool_]:
-    """Say for each source whether its films are adults'; an unknown source counts as adult."""
-    return np.array([source not in CHILD_SOURCES for source in sources], dtype=np.bool_)
+def may_be_adult(examples: Sequence[Example]) -> NDArray[np.bool_]:
+    """Say for each film [N] whether TB figures count it: all but those known to be children's.
+
+    Children, who seldom have tuberculosis in public sets, make it look easy.
+    """
+    return np.array([not is_child(example) for example in examples], dtype=np.bool_)

@@ -24,7 +24,7 @@ from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
 from cxr_train.figures.measures import ModelScores
 from cxr_train.figures.metrics import auroc
-from cxr_train.figures.operating_point import TARGET_SENSITIVITY, is_adult
+from cxr_train.figures.operating_point import TARGET_SENSITIVITY, may_be_adult
 from cxr_train.figures.referral import make_referral
 from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
 from edge_infer.model.findings import referral_values
@@ -138,7 +138,7 @@ def _has_head(films: JudgedFilms) -> bool:
 
 
 def _try(weights: Weights, val: JudgedFilms, folds: Sequence[JudgedFilms]) -> Tried:
-    adults = is_adult([example.source for example in val.examples])
+    adults = may_be_adult(val.examples)
     return Tried(
         weights=weights,
         folds=tuple(
@@ -157,7 +157,7 @@ def _area(films: JudgedFilms, weights: Weights, kept: NDArray[np.bool_], against
 
 def _spread(weights: Weights, val: JudgedFilms) -> tuple[float, float, float, float]:
     """Scale the weights and choose the offset; three decimals, for a recipe."""
-    adults = is_adult([example.source for example in val.examples])
+    adults = may_be_adult(val.examples)
     scale = SPREAD / float(val.values(weights)[adults].std())
     a, b, c = (round(scale * weight, 3) for weight in weights)
     # The threshold in z, found on scores that are spread about their own middle.

@@ -23,7 +23,7 @@ from cxr_train.figures.measures import ModelScores
 from cxr_train.figures.operating_point import (
     choose_operating_point,
     highest_threshold,
-    is_adult,
+    may_be_adult,
     require_enough,
 )
 from cxr_train.figures.temperature import fit_temperature, source_weights
@@ -64,7 +64,7 @@ def choose_tb_point(
     Without a hospital that has films enough of TB and normal, the pooled films choose alone.
     Raises DataError where there are fewer than ten TB films or no other.
     """
-    adult = is_adult([example.source for example in examples])
+    adult = may_be_adult(examples)
     films = [example for example, kept in zip(examples, adult, strict=True) if kept]
     scored = scored.only(adult)
     labels = np.array([film.label for film in films], dtype=np.int64)
