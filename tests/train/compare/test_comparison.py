@@ -7,16 +7,18 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from cxr_train.compare.cells import Budget, Cell, check_plan, parse_budget, plan_cells
 from cxr_train.compare.comparison import CellResult, Comparison, Deployed
+from cxr_train.compare.conclusions import conclude
 from cxr_train.compare.effects import Effect, compare_pair, correct_by_holm
 from cxr_train.compare.page import write_page
-from cxr_train.compare.plots import draw_plots
-from cxr_train.compare.table import caption, describe_effects, markdown, rows, write_tables
+from cxr_train.compare.pictures import draw_all
+from cxr_train.compare.table import caption, describe_effects, latex, markdown, rows, write_tables
 from cxr_train.config import Augment
 from cxr_train.errors import ConfigError
 from cxr_train.evaluate.ledger import Look, append
@@ -69,6 +71,7 @@ def make_comparison() -> Comparison:
                 int8_metrics=()
                 if arch == "cnn5"
                 else tuple(measure(replace(films, models=films.models[:1]))),
+                not_deployed="3 of 72 films changed class" if arch == "cnn5" else "",
                 history=({"epoch": 0, "val_macro_f1": 0.5}, {"epoch": 1, "val_macro_f1": 0.6}),
             )
         )
@@ -79,6 +82,7 @@ def make_comparison() -> Comparison:
         splits=("val",),
         results=tuple(sorted(results, key=lambda result: -result.val_macro_f1)),
         effects=correct_by_holm(effects),
+        ages="age unknown",
     )
 
 
@@ -203,21 +207,60 @@ def test_tables_rank_by_val_and_leave_what_was_not_run_empty(tmp_path: Path) -> 
 
 def test_the_page_holds_everything_and_loads_nothing(tmp_path: Path) -> None:
     comparison = make_comparison()
-    plots = draw_plots(comparison.results, "val", tmp_path)
-    assert [plot.stem for plot in plots] == [
-        *("roc", "precision-recall", "confusion", "reliability", "learning")
+    pictures = draw_all(comparison, tmp_path)
+    assert list(pictures) == [
+        "quality",
+        "effects",
+        "cost",
+        "confusion",
+        "roc",
+        "precision-recall",
+        "reliability",
+        "learning",
     ]
-    for plot in plots:
-        assert plot.read_bytes().startswith(b"\x89PNG")
-    page = write_page(comparison, plots, tmp_path).read_text(encoding="utf-8")
-    assert page.count('src="data:image/png;base64,') == 5
-    assert not re.search(r'(src|href)="(?!data:)', page)
-    assert "96 px, 2 epochs" in page and "not a medical device" in page
+    for name in pictures:
+        ElementTree.parse(tmp_path / f"{name}.svg")
+    page = write_page(comparison, pictures, tmp_path).read_text(encoding="utf-8")
+    assert page.count("<svg ") == 8 and "not a medical device" in page
+    assert not re.search(r'(src|href)=["\'](?!data:)', page)
+    assert "96 px, 2 epochs" in page and "TB figures: age unknown" in page
+    assert "none: 3 of 72 films changed class" in page and "adults" not in page
     named = replace(comparison.results[0], cell=Cell(arch="<b>", augment=Augment.NONE, seeds=(0,)))
-    page = write_page(replace(comparison, results=(named,)), [], tmp_path).read_text("utf-8")
+    odd = replace(comparison, results=(named,))
+    page = write_page(odd, draw_all(odd, tmp_path), tmp_path).read_text("utf-8")
     assert "&lt;b&gt;, none" in page and "<b>" not in page
     text = "\n".join([*markdown(comparison, ("accuracy",)), *describe_effects(comparison)])
     assert "| resnet18, standard | 3 | 0." in text and "(Holm)" in text
+
+
+def test_the_study_stands_in_the_picture_of_its_cells(tmp_path: Path) -> None:
+    quality = draw_all(make_comparison(), tmp_path)["quality"]
+    dashed = [one for one in ElementTree.fromstring(quality).iter() if one.get("stroke-dasharray")]
+    # One for each of the two cells that the study has, one for the legend.
+    assert len(dashed) == 3 and ">0.755<" in quality and ">0.79<" in quality
+
+
+def test_conclusions_follow_the_tests() -> None:
+    comparison = make_comparison()
+    told = "\n".join(conclude(comparison))
+    assert "Highest on val: resnet18, standard" in told
+    assert "better, p 0.0" in told and "TB figures: age unknown" in told
+    assert "No INT8 figures of cnn5, none: 3 of 72 films changed class" in told
+    same = compare_pair(make_films(0.7), make_films(0.7), ("a", "b"))
+    none = "\n".join(conclude(replace(comparison, effects=correct_by_holm(same), ages="adults")))
+    assert "no difference is shown, p 1.000" in none and "TB figures" not in none
+    alone = compare_pair(make_films(0.5, 1), make_films(0.9, 1), ("a", "b"))
+    one_seed = "\n".join(conclude(replace(comparison, effects=alone)))
+    assert "with one seed the spread between trainings is unknown" in one_seed
+    assert "better" not in one_seed
+
+
+def test_tables_for_latex() -> None:
+    lines = list(latex(make_comparison()))
+    assert lines.count(r"\toprule") == lines.count(r"\bottomrule") == 2
+    (row,) = [line for line in lines if line.startswith("resnet18, standard &")]
+    assert row.count("&") == 5 and row.endswith(r" \\") and "$0." in row
+    assert any(r"macro\_f1" in line for line in lines)
 
 
 def test_a_look_is_counted_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from cxr_train.compare.cells import parse_budget
 from cxr_train.compare.leave_out import describe_folds, leave_out
 from cxr_train.errors import DataError
 from edge_infer.model.model_card import CLASSES
-from tests.train.tiny_films import write_film
+from tests.train.tiny_films import write_data, write_film
 
 
 def write_sources(folder: Path) -> Path:
@@ -53,7 +53,25 @@ def test_a_left_out_source_is_seen_by_nothing(
     assert {m.n for m in fold.metrics if m.name == "accuracy"} == {12}
     assert not [m for m in fold.metrics if m.class_name == "tuberculosis" and m.name == "auroc"]
     assert "without school: 12 films of it" in "\n".join(describe_folds([fold]))
-    assert capsys.readouterr().err.splitlines() == ["without school"]
+    said = [one for one in capsys.readouterr().err.splitlines() if not one.startswith("... ")]
+    assert said[0].startswith("1 folds of cnn5, none, 32 px, 2 epochs on ")
+    assert "; 96 films, 4 of 4 classes; sources: school, ward; " in said[0]
+    assert said[1:] == ["without school", f"page: {tmp_path / 'out' / 'leave-out.html'}"]
+    page = (tmp_path / "out" / "leave-out.html").read_text(encoding="utf-8")
+    assert "Without school: 12 films; TB figures: age unknown" in page and "<svg " in page
+
+
+def test_without_any_source_it_says_what_a_manifest_needs(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", train=1, val=1)
+    with pytest.raises(DataError, match="columns path, class and source"):
+        leave_out(
+            data,
+            tmp_path / "out",
+            folds=["school"],
+            budget=parse_budget("32x2"),
+            arch="cnn5",
+            augment="none",
+        )
 
 
 def test_an_unknown_source_is_named(tmp_path: Path) -> None:

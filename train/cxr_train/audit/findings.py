@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from functools import cached_property
 from cxr_train.audit.duplicates import Likeness, Pair
 from cxr_train.audit.markers import Marker, Patch
 from cxr_train.audit.shortcuts import Cue, Shortcut, SourceCounts, accuracy_by_source
+from cxr_train.data.ages import is_child
 from cxr_train.data.manifest import Example
 from edge_infer.model.model_card import CLASSES
 
@@ -27,6 +29,7 @@ _CUE_WORDS = {
 class FindingKind(StrEnum):
     """What can be wrong."""
 
+    CHILDREN = "children"
     GROUPS = "groups_in_two_splits"
     ACROSS_SPLITS = "duplicates_across_splits"
     WITHIN_SPLIT = "duplicates_within_a_split"
@@ -119,7 +122,13 @@ class AuditResult:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong, gravest first; empty for data without a fault known here."""
-        return (*_repeated(self), *_readable_sources(self), *_shortcuts(self), *_markers(self))
+        return (
+            *_children(self),
+            *_repeated(self),
+            *_readable_sources(self),
+            *_shortcuts(self),
+            *_markers(self),
+        )
 
 
 def find_groups_in_two_splits(examples: Sequence[Example]) -> tuple[GroupInTwoSplits, ...]:
@@ -132,6 +141,21 @@ def find_groups_in_two_splits(examples: Sequence[Example]) -> tuple[GroupInTwoSp
         for group, films in sorted(firsts.items())
         if len(films) > 1
     )
+
+
+def _children(result: AuditResult) -> Iterator[Finding]:
+    """Yield how many films are known to be of children."""
+    children = [example for example in result.examples if is_child(example)]
+    per_class = Counter(class_of(example) for example in children)
+    if children:
+        named = ", ".join(f"{count} {name}" for name, count in per_class.most_common())
+        sources = sorted({example.source for example in children} - {""})
+        of = f" (known as {', '.join(sources)})" if sources else ""
+        yield Finding(
+            kind=FindingKind.CHILDREN,
+            text=f"Films of children{of}: {len(children)} of {len(result.examples)}: {named}.",
+            advice="TB figures leave them out; a network may still tell the class by the age.",
+        )
 
 
 def _repeated(result: AuditResult) -> Iterator[Finding]:

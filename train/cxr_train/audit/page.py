@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from cxr_train.audit.duplicates import Pair
 from cxr_train.audit.findings import MOST_NAMED, AuditResult, class_of, describe_marker
-from cxr_train.audit.markers import Marker, SourceShare
+from cxr_train.audit.markers import CELLS, Marker, SourceShare
+from cxr_train.data.ages import describe_ages
 from cxr_train.page import load_template, picture_address
 from edge_infer.model.model_card import CLASSES
 
@@ -44,7 +45,18 @@ def render_audit(result: AuditResult, pixels: NDArray[np.uint8]) -> Iterator[str
         class_of=class_of,
         describe_marker=describe_marker,
         shares=_describe_shares,
+        ages=describe_ages(result.examples),
+        place_of=place_of,
         picture_of=lambda index: _encode(pixels[index, 0]),
+    )
+
+
+def place_of(marker: Marker) -> str:
+    """Return where a marker lies in a film, as a style of a box over it; an edge's is the film."""
+    top, left, bottom, right = (100 * cell / CELLS for cell in marker.box)
+    return (
+        f"top:{top:g}%;left:{left:g}%;height:{bottom - top:g}%;width:{right - left:g}%;"
+        "box-sizing:border-box"
     )
 
 

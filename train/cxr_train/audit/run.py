@@ -15,10 +15,11 @@ from cxr_train.audit.findings import AuditResult, find_groups_in_two_splits
 from cxr_train.audit.markers import find_markers
 from cxr_train.audit.page import render_audit
 from cxr_train.audit.shortcuts import describe_sources, measure_shortcuts
+from cxr_train.data.ages import describe_ages, describe_films
 from cxr_train.data.dataset import LoadedImages, load_images
 from cxr_train.data.manifest import Example, fingerprint, read_data
 from cxr_train.result_files import require_writable, write_json, write_text
-from cxr_train.terminal import show_progress
+from cxr_train.terminal import say, working
 
 JSON_FILE, PAGE_FILE = "audit.json", "audit.html"
 FITTED_SPLITS = ("train", "val")
@@ -35,17 +36,21 @@ def run_audit(
     """
     require_writable(out)
     everything = read_data(data, check_groups=False, without=without)
+    say(describe_films(everything))
     groups = find_groups_in_two_splits(everything)
-    loaded = load_images(
-        everything, height=SIDE, width=SIDE, cache=cache, progress=show_progress("reading films")
-    )
+    with working("part 1 of 4, reading films") as task:
+        loaded = load_images(everything, height=SIDE, width=SIDE, cache=cache, progress=task.at)
     examples, pixels = loaded.examples, loaded.pixels
-    facts = read_film_facts(examples, progress=show_progress("reading files as stored"))
-    pairs = find_duplicates(
-        pixels, [film.digest for film in facts], progress=show_progress("comparing alike films")
-    )
+    with working("part 2 of 4, reading files as stored") as task:
+        facts = read_film_facts(examples, progress=task.at)
+    with working("part 3 of 4, comparing alike films") as task:
+        pairs = find_duplicates(pixels, [film.digest for film in facts], progress=task.at)
     seen = [i for i, example in enumerate(examples) if example.split in FITTED_SPLITS]
     fitted, fitted_facts = [examples[i] for i in seen], [facts[i] for i in seen]
+    with working("part 4 of 4, what tells the class without the lungs") as task:
+        shortcuts = measure_shortcuts(fitted, fitted_facts, pixels[seen], progress=task.at)
+        task.note("markers")
+        markers = find_markers(fitted, pixels[seen])
     result = AuditResult(
         fingerprint=fingerprint(everything),
         examples=examples,
@@ -53,8 +58,8 @@ def run_audit(
         groups=groups,
         pairs=pairs,
         sources=describe_sources(examples, facts),
-        shortcuts=measure_shortcuts(fitted, fitted_facts, pixels[seen]),
-        markers=find_markers(fitted, pixels[seen]),
+        shortcuts=shortcuts,
+        markers=markers,
         fitted=tuple(seen),
     )
     write_json(_to_plain(result), out / JSON_FILE)
@@ -70,7 +75,11 @@ def summary_lines(result: AuditResult) -> list[str]:
         else "no patient or group named, so none can be seen in two splits"
     )
     pairs = len(result.pairs_of())
-    lines = [f"{len(result.examples)} films, {pairs} pairs of repeated films, {groups}."]
+    ages = describe_ages(result.examples)
+    lines = [
+        f"{len(result.examples)} films, {pairs} pairs of repeated films, {groups}; "
+        f"TB figures: {ages}."
+    ]
     lines += [f"- {finding.text} {finding.advice}" for finding in result.findings]
     if not result.findings:
         lines.append("Nothing was found that would make a score mean less than it says.")

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from cxr_train.compare.worker import Worker, last_line
 from cxr_train.config import Augment
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.fit.checkpoint import LAST_FILE, RUN_FILE
+from cxr_train.fit.checkpoint import LAST_FILE, is_finished
 from cxr_train.fit.efficientnet_lite import LITE_ARCHS
 from cxr_train.result_files import write_json, write_text
+from cxr_train.terminal import working
+from edge_infer.model.model_file import read_rejection
 
 STUDY_ARCHS = ("cnn5", "resnet18")
 STUDY_AUGMENTS = (Augment.NONE, Augment.STANDARD)
 PLAN_FILE = "plan.json"
-REJECTED = 4
-"""Exit code of `cxr-export` when the INT8 model does not agree with its checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,90 +111,62 @@ def check_plan(out: Path, budget: Budget, data_fingerprint: str) -> None:
     write_json(plan, file)
 
 
-def train_cells(
-    cells: Iterable[Cell],
+def train_cell(
+    cell: Cell,
+    seed: int,
     data: Path,
     out: Path,
+    worker: Worker,
     *,
     budget: Budget,
-    jobs: int,
     cache: Path | None,
-) -> Iterator[str]:
-    """Train what is not trained yet, `jobs` at a time; yield a line per finished training."""
-    due = [(cell, seed) for cell in cells for seed in cell.seeds]
-
-    def train_one(job: tuple[Cell, int]) -> str:
-        cell, seed = job
-        folder = cell.folder(out, seed)
-        if is_finished(folder):
-            return f"{cell.name}, seed {seed}: already trained"
-        words: list[object] = ["fit", data, "--out", folder, "--arch", cell.arch]
-        words += ["--augment", cell.augment, "--size", budget.size, "--epochs", budget.epochs]
-        words += ["--seed", seed, *(["--pretrained"] if cell.pretrained else [])]
-        _train(words, folder, jobs=jobs, cache=cache)
-        return f"{cell.name}, seed {seed}: trained"
-
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        yield from pool.map(train_one, due)
+) -> str:
+    """Train a cell from one seed unless that was done; return a line about it."""
+    folder = cell.folder(out, seed)
+    if is_finished(folder):
+        return f"{cell.name}, seed {seed}: already trained"
+    words: list[object] = [data, "--arch", cell.arch, "--augment", cell.augment]
+    words += ["--size", budget.size, "--epochs", budget.epochs]
+    words += ["--seed", seed, *(["--pretrained"] if cell.pretrained else [])]
+    train_run(words, folder, worker, what=f"training {cell.name}, seed {seed}", cache=cache)
+    return f"{cell.name}, seed {seed}: trained"
 
 
-def train_run(words: Sequence[object], folder: Path, *, cache: Path | None) -> None:
+def train_run(
+    words: Sequence[object], folder: Path, worker: Worker, *, what: str, cache: Path | None
+) -> None:
     """Run one `cxr-train fit` to its end unless its run folder is finished."""
-    if not is_finished(folder):
-        _train(["fit", *words, "--out", folder], folder, jobs=1, cache=cache)
+    if is_finished(folder):
+        return
+    resume = ["--resume"] if (folder / LAST_FILE).is_file() else []
+    more = ["--cache", cache] if cache else []
+    with working(what) as task:
+        code, said = worker.run(
+            "cxr_train.cli", ["fit", *words, "--out", folder, *more, *resume], task
+        )
+    write_text([said], folder / "log.txt")
+    if code != 0:
+        raise DataError(f"The training in {folder} failed: {last_line(said)}")
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether a run folder holds a training that ended."""
-    try:
-        facts: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return "val" in facts
-
-
-def export_cell(cell: Cell, data: Path, out: Path, *, cache: Path | None) -> Path | None:
-    """Export the first seed's run through `cxr-export`; None when its gates reject the model.
-
-    `cxr_train` must not import `cxr_export`, hence the process of its own.
-    """
+def export_cell(
+    cell: Cell, data: Path, out: Path, worker: Worker, *, cache: Path | None
+) -> Path | str:
+    """Export the first seed's run through `cxr-export`; return the model, or why there is none."""
     model = cell.model(out)
     if model.is_file():
         return model
     rejected = model.with_name(model.name + ".rejected")
-    if rejected.is_file():
-        return None
-    model.parent.mkdir(parents=True, exist_ok=True)
-    words: list[object] = [cell.folder(out, cell.seeds[0]), "--out", model, "--calibration", data]
-    words += ["--name", cell.stem]
-    words += ["--cache", cache] if cache else []
-    done = _run("cxr_export.cli", words, threads=0)
-    if done.returncode not in (0, REJECTED):
-        raise DataError(f"cxr-export of {cell.name} failed: {_last_line(done.stderr)}")
-    return model if done.returncode == 0 else None
-
-
-def _train(words: Sequence[object], folder: Path, *, jobs: int, cache: Path | None) -> None:
-    resume = ["--resume"] if (folder / LAST_FILE).is_file() else []
-    more = ["--cache", cache] if cache else []
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
-    done = _run("cxr_train.cli", [*words, *more, *resume], threads=threads)
-    write_text([done.stderr], folder / "log.txt")
-    if done.returncode != 0:
-        raise DataError(f"The training in {folder} failed: {_last_line(done.stderr)}")
-
-
-def _run(module: str, words: Sequence[object], *, threads: int) -> subprocess.CompletedProcess[str]:
-    more = {"OMP_NUM_THREADS": str(threads)} if threads else {}
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)],
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "PYTHONUTF8": "1", **more},
-    )
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[-1]
+    if not rejected.is_file():
+        model.parent.mkdir(parents=True, exist_ok=True)
+        words: list[object] = [cell.folder(out, cell.seeds[0]), "--out", model]
+        words += ["--calibration", data, "--name", cell.stem]
+        words += ["--cache", cache] if cache else []
+        with working(f"exporting {cell.name}") as task:
+            code, said = worker.run("cxr_export.cli", words, task)
+        write_text([said], model.with_suffix(".log.txt"))
+        if code == 0:
+            return model
+        if not rejected.is_file():
+            return last_line(said)
+    return read_rejection(rejected.read_bytes()) or "its INT8 model was rejected"

@@ -36,10 +36,12 @@ class CellResult:
     metrics: tuple[Metric, ...]
     """Over all splits, means over seeds."""
     deployed: Deployed | None
-    """None without INT8, or where the export's gates rejected the model."""
+    """None where there is no INT8 model."""
     int8_metrics: tuple[Metric, ...]
     history: tuple[dict[str, Any], ...]
     """Epoch records of the first seed."""
+    not_deployed: str = ""
+    """Why there is no INT8 model; empty where there is one."""
 
     @property
     def val_macro_f1(self) -> float:
@@ -60,3 +62,5 @@ class Comparison:
     splits: tuple[str, ...]
     results: tuple[CellResult, ...]
     effects: tuple[Effect, ...]
+    ages: str
+    """Of the films that TB figures count, in words."""

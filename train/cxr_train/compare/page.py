@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from cxr_train.compare.comparison import CellResult, Comparison
-from cxr_train.compare.table import caption, describe_effects, find
-from cxr_train.page import load_template, picture_address
+from cxr_train.compare.conclusions import conclude
+from cxr_train.compare.table import LATEX_FILE, caption, describe_effects, find
+from cxr_train.page import load_template
 from cxr_train.result_files import write_text
 from edge_infer.model.model_card import Interval
 
@@ -21,7 +24,7 @@ _COLUMNS = {
     "pneumonia_f1": "F1 pneumonia",
     "covid19_f1": "F1 COVID-19",
     "tuberculosis_f1": "F1 TB",
-    "tb_auroc_against_normal": "TB AUROC, adults against normal",
+    "tb_auroc_against_normal": "TB AUROC against normal",
     "tb_sensitivity": "TB sensitivity",
     "tb_specificity_against_all": "TB specificity, against all others",
     "ece": "calibration error",
@@ -37,6 +40,8 @@ class _Row:
     cost: str
     estimates: tuple[Interval | None, ...]
     """In order of _COLUMNS; None: not measured."""
+    why_not: str = ""
+    """Why nothing was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,21 +55,24 @@ class _Table:
     rows: tuple[_Row, ...]
 
 
-def write_page(comparison: Comparison, plots: Sequence[Path], out: Path) -> Path:
-    """Write report.html with tables and pictures inside; ReportError when it cannot be written."""
+def write_page(comparison: Comparison, pictures: Mapping[str, Markup], out: Path) -> Path:
+    """Write report.html with tables and `pictures` inside; ReportError where that fails."""
     page = out / PAGE_FILE
-    write_text(_render(comparison, plots), page)
+    write_text(_render(comparison, pictures), page)
     return page
 
 
-def _render(comparison: Comparison, plots: Sequence[Path]) -> Iterator[str]:
+def _render(comparison: Comparison, pictures: Mapping[str, Markup]) -> Iterator[str]:
     return load_template("compare/page.html").generate(
         caption=caption(comparison),
         tables=list(_tables(comparison)),
-        titles=_COLUMNS.values(),
+        titles=list(_COLUMNS.values()),
+        ages=comparison.ages,
+        conclusions=list(conclude(comparison)),
+        latex=LATEX_FILE,
         effects=list(describe_effects(comparison)),
         shown=comparison.splits[-1],
-        pictures=[(plot.stem, picture_address(plot.read_bytes(), "png")) for plot in plots],
+        pictures=pictures,
     )
 
 
@@ -100,4 +108,5 @@ def _int8_row(result: CellResult, split: str) -> _Row:
         seeds=1,
         cost=f"{size.megabytes:.1f}, {size.milliseconds:.1f}" if size is not None else "",
         estimates=tuple(find(result.int8_metrics, split, column) for column in _COLUMNS),
+        why_not="" if size is not None else f"none: {result.not_deployed}",
     )

@@ -7,11 +7,16 @@ Cells are trained on one budget, read (temperature, threshold) and ranked on val
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +30,17 @@ from cxr_train.compare.cells import (
     export_cell,
     parse_budget,
     plan_cells,
-    train_cells,
+    train_cell,
 )
 from cxr_train.compare.comparison import CellResult, Comparison, Deployed
+from cxr_train.compare.conclusions import conclude
 from cxr_train.compare.effects import Effect, compare_pair, correct_by_holm
 from cxr_train.compare.page import write_page
-from cxr_train.compare.plots import draw_plots
+from cxr_train.compare.pictures import draw_all
 from cxr_train.compare.table import caption, describe_effects, markdown, write_tables
+from cxr_train.compare.worker import Worker
+from cxr_train.config import TrainConfig
+from cxr_train.data.ages import describe_ages, describe_films
 from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import DataError
@@ -39,11 +48,13 @@ from cxr_train.evaluate.ledger import Look, append, default_ledger, make_look
 from cxr_train.evaluate.scoring import Model, open_onnx, read_checkpoint
 from cxr_train.figures.measures import MeasuredFilms, measure
 from cxr_train.figures.metrics import accuracy, macro_f1
-from cxr_train.terminal import say
+from cxr_train.fit.pace import choose_format
+from cxr_train.terminal import say, working
 
 FINAL_SPLITS = ("test", "published")
 SHORT_COLUMNS = ("accuracy", "macro_f1", "tb_auroc_against_normal")
 _TIMED_RUNS = 30
+T = TypeVar("T")
 
 
 def compare(
@@ -68,29 +79,113 @@ def compare(
         require_every_class(examples, split)
     cells, spent = plan_cells(archs, seeds), parse_budget(budget)
     check_plan(out, spent, fingerprint(examples))
+    _tell(
+        f"{len(cells)} cells, {sum(len(cell.seeds) for cell in cells)} trainings of {spent} on "
+        f"{choose_format(TrainConfig())}; {describe_films(examples)}"
+    )
     # Decoded once, before trainings ask for it side by side.
     loaded = {split: _load(examples, split, spent, cache) for split in _splits(examples, final)}
-    for line in train_cells(cells, data, out, budget=spent, jobs=jobs, cache=cache):
-        _tell(line)
     results = []
-    for cell in cells:
-        _tell(f"measuring {cell.name}")
-        results.append(_measure_cell(cell, data, out, loaded, int8=int8, cache=cache))
+    with (
+        _Crew(cells, data, out, budget=spent, jobs=jobs, cache=cache) as crew,
+        working("cell") as task,
+    ):
+        for number, cell in enumerate(cells):
+            task.at(number, len(cells))
+            for line in crew.train(cell):
+                _tell(line)
+            exported = crew.export(cell) if int8 else "--no-int8"
+            if isinstance(exported, str):
+                _tell(f"{cell.name}: no INT8: {exported}")
+            with working(f"measuring {cell.name}"):
+                results.append(_measure_cell(cell, out, loaded, exported))
+    with working("timing the INT8 models, one thread, in turn"):
+        results = list(_time_in_turn(results, out, loaded["val"]))
     results.sort(key=lambda result: -result.val_macro_f1)
-    comparison = Comparison(
-        budget=spent,
-        train_films=len(select(examples, "train")),
-        splits=tuple(loaded),
-        results=tuple(results),
-        effects=correct_by_holm(tuple(_study_effects(results))),
-    )
-    if final:
-        append(_looks(comparison), ledger or default_ledger(out))
-    write_tables(comparison, out)
-    plots = draw_plots(comparison.results, comparison.splits[-1], out)
-    page = write_page(comparison, plots, out)
+    with working("differences between cells, and the page"):
+        comparison = Comparison(
+            budget=spent,
+            train_films=len(select(examples, "train")),
+            splits=tuple(loaded),
+            results=tuple(results),
+            effects=correct_by_holm(tuple(_study_effects(results))),
+            ages=describe_ages(examples),
+        )
+        if final:
+            append(_looks(comparison), ledger or default_ledger(out))
+        write_tables(comparison, out)
+        page = write_page(comparison, draw_all(comparison, out), out)
     yield from (caption(comparison), "", *markdown(comparison, SHORT_COLUMNS), "")
-    yield from (*describe_effects(comparison), "", f"page: {page}")
+    yield from (*conclude(comparison), "", *describe_effects(comparison), "", f"page: {page}")
+
+
+class _Crew:
+    """The processes that train and export, `jobs` of them, and what they have yet to do.
+
+    One works through a cell while the next waits; several train ahead of what is measured here.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        data: Path,
+        out: Path,
+        *,
+        budget: Budget,
+        jobs: int,
+        cache: Path | None,
+    ) -> None:
+        self._data, self._out, self._budget, self._cache = data, out, budget, cache
+        threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
+        self._open = ExitStack()
+        self._free: SimpleQueue[Worker] = SimpleQueue()
+        for _ in range(jobs):
+            self._free.put(self._open.enter_context(Worker(threads=threads)))
+        self._pool = ThreadPoolExecutor(max_workers=jobs)
+        self._ahead = (
+            {cell: [self._submit(cell, seed) for seed in cell.seeds] for cell in cells}
+            if jobs > 1
+            else {}
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is not None:
+            self._open.__exit__(*error)  # ends what runs, so that the pool need not wait for it
+        self._pool.shutdown(cancel_futures=True)
+        self._open.close()
+
+    def train(self, cell: Cell) -> Iterator[str]:
+        """Train a cell's seeds, or wait until they are trained; yield a line for each."""
+        if cell in self._ahead:
+            yield from (future.result() for future in self._ahead[cell])
+        else:
+            yield from (self._train(cell, seed) for seed in cell.seeds)
+
+    def export(self, cell: Cell) -> Path | str:
+        """Export a cell's first seed; return the model, or why there is none."""
+        return self._with_worker(
+            lambda worker: export_cell(cell, self._data, self._out, worker, cache=self._cache)
+        )
+
+    def _submit(self, cell: Cell, seed: int) -> Future[str]:
+        return self._pool.submit(self._train, cell, seed)
+
+    def _train(self, cell: Cell, seed: int) -> str:
+        return self._with_worker(
+            lambda worker: train_cell(
+                cell, seed, self._data, self._out, worker, budget=self._budget, cache=self._cache
+            )
+        )
+
+    def _with_worker(self, work: Callable[[Worker], T]) -> T:
+        worker = self._free.get()
+        try:
+            return work(worker)
+        finally:
+            self._free.put(worker)
 
 
 def _splits(examples: Sequence[Example], final: bool) -> tuple[str, ...]:
@@ -107,18 +202,11 @@ def _load(
 
 
 def _measure_cell(
-    cell: Cell,
-    data: Path,
-    out: Path,
-    loaded: dict[str, LoadedImages],
-    *,
-    int8: bool,
-    cache: Path | None,
+    cell: Cell, out: Path, loaded: dict[str, LoadedImages], exported: Path | str
 ) -> CellResult:
     models = [read_checkpoint(cell.folder(out, seed), loaded["val"]) for seed in cell.seeds]
     films = _score(models, loaded)
-    exported = export_cell(cell, data, out, cache=cache) if int8 else None
-    deployed = _deploy(exported, loaded) if exported is not None else None
+    deployed = _deploy(exported, loaded) if isinstance(exported, Path) else None
     parameters, macs = _size(cell.folder(out, cell.seeds[0]))
     return CellResult(
         cell=cell,
@@ -128,6 +216,7 @@ def _measure_cell(
         films=films,
         metrics=tuple(metric for part in films.values() for metric in measure(part)),
         deployed=deployed,
+        not_deployed="" if isinstance(exported, Path) else exported,
         int8_metrics=tuple(
             metric
             for part in (deployed.films.values() if deployed is not None else ())
@@ -150,18 +239,32 @@ def _score(models: Sequence[Model], loaded: dict[str, LoadedImages]) -> dict[str
 
 
 def _deploy(file: Path, loaded: dict[str, LoadedImages]) -> Deployed:
-    model = open_onnx(file)
-    film: NDArray[np.uint8] = np.array(loaded["val"].pixels[:1])
-    times = []
-    for _ in range(_TIMED_RUNS):
-        started = time.perf_counter()
-        model.ask(film)
-        times.append(time.perf_counter() - started)
-    return Deployed(
-        megabytes=file.stat().st_size / 1e6,
-        milliseconds=float(np.median(times)) * 1e3,
-        films=_score([model], loaded),
-    )
+    films = _score([open_onnx(file)], loaded)
+    return Deployed(megabytes=file.stat().st_size / 1e6, milliseconds=0.0, films=films)
+
+
+def _time_in_turn(
+    results: Sequence[CellResult], out: Path, val: LoadedImages
+) -> Iterator[CellResult]:
+    """Yield the results with their models' times: film by film in turn, other load hits all."""
+    film: NDArray[np.uint8] = np.array(val.pixels[:1])
+    deployed = [result for result in results if result.deployed is not None]
+    models = [open_onnx(result.cell.model(out)) for result in deployed]
+    times: list[list[float]] = [[] for _ in models]
+    for _ in range(_TIMED_RUNS if models else 0):
+        for model, taken in zip(models, times, strict=True):
+            started = time.perf_counter()
+            model.ask(film)
+            taken.append(1000 * (time.perf_counter() - started))
+    medians = {
+        result.cell: float(np.median(taken)) for result, taken in zip(deployed, times, strict=True)
+    }
+    for result in results:
+        if result.deployed is None:
+            yield result
+        else:
+            spent = medians[result.cell]
+            yield replace(result, deployed=replace(result.deployed, milliseconds=spent))
 
 
 def _size(folder: Path) -> tuple[int, int]:

@@ -10,11 +10,11 @@ from typing import Any
 from cxr_train.compare.comparison import CellResult, Comparison
 from cxr_train.figures.measures import AGAINST_ALL, AGAINST_NORMAL, ALL
 from cxr_train.figures.metrics import show_interval
-from cxr_train.result_files import write_csv, write_json
+from cxr_train.result_files import write_csv, write_json, write_text
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.model_card import CLASSES, Interval, Metric
 
-CSV_FILE, JSON_FILE = "compare.csv", "compare.json"
+CSV_FILE, JSON_FILE, LATEX_FILE = "compare.csv", "compare.json", "compare.tex"
 FACTS = (
     *("rank", "arch", "augment", "pretrained", "seeds", "split", "precision", "parameters", "macs"),
     *("megabytes", "ms_per_film"),
@@ -36,7 +36,13 @@ FIGURES: dict[str, tuple[str, str, str]] = {
     "tb_specificity_against_normal": (AGAINST_NORMAL, "specificity", _TB),
     "tb_specificity_against_all": (AGAINST_ALL, "specificity", _TB),
 }
-"""Columns, each with `_low` and `_high`; TB's on adults' films at the operating point."""
+"""Columns, each with `_low` and `_high`; TB's at the operating point, without known children."""
+LATEX_COLUMNS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "tuberculosis_f1": "F1 TB",
+    "tb_auroc_against_normal": "TB AUROC",
+}
 
 
 def caption(comparison: Comparison) -> str:
@@ -44,15 +50,15 @@ def caption(comparison: Comparison) -> str:
     return (
         f"Every cell: {comparison.budget}, {comparison.train_films} training films, from scratch. "
         "Cells with several seeds are means over them; intervals are 95 %, over groups "
-        "(patients). Ranked by macro-F1 on val. An empty cell was not run, or its INT8 model was "
-        "rejected by the export."
+        "(patients). Ranked by macro-F1 on val."
     )
 
 
 def write_tables(comparison: Comparison, out: Path) -> None:
-    """Write compare.csv and compare.json into `out`; ReportError when it cannot be written."""
+    """Write compare.csv, .json and .tex into `out`; ReportError when they cannot be written."""
     write_csv(_columns(), rows(comparison), out / CSV_FILE)
     write_json(_to_json(comparison), out / JSON_FILE)
+    write_text((f"{line}\n" for line in latex(comparison)), out / LATEX_FILE)
 
 
 def rows(comparison: Comparison) -> Iterator[dict[str, object]]:
@@ -95,6 +101,41 @@ def markdown(comparison: Comparison, columns: tuple[str, ...]) -> Iterator[str]:
         cells = [result.cell.name, str(len(result.cell.seeds)), *numbers]
         cells += [f"{size.megabytes:.1f}", f"{size.milliseconds:.1f}"] if size else ["", ""]
         yield "| " + " | ".join(cells) + " |"
+
+
+def latex(comparison: Comparison) -> Iterator[str]:
+    """Yield a table for LaTeX (package booktabs) of each split, and one of the differences."""
+    for split in comparison.splits:
+        yield f"% {split}: estimates with 95 % intervals over patients; {comparison.budget}"
+        yield rf"\begin{{tabular}}{{l{'r' * (len(LATEX_COLUMNS) + 1)}}}"
+        yield r"\toprule"
+        yield " & ".join(["cell", "seeds", *LATEX_COLUMNS.values()]) + r" \\"
+        yield r"\midrule"
+        for result in comparison.results:
+            figures = [find(result.metrics, split, column) for column in LATEX_COLUMNS]
+            numbers = [_latex_interval(one) for one in figures]
+            name = _latex_text(result.cell.name)
+            yield " & ".join([name, str(len(result.cell.seeds)), *numbers]) + r" \\"
+        yield from (r"\bottomrule", r"\end{tabular}", "")
+    yield "% differences on val, paired by patient and seed; p after Holm's correction"
+    yield from (r"\begin{tabular}{lllrr}", r"\toprule")
+    yield r"from & to & figure & difference & $p$ \\"
+    yield r"\midrule"
+    for effect in comparison.effects:
+        p = "" if effect.p_holm is None else f"{effect.p_holm:.3f}"
+        words = [_latex_text(one) for one in (effect.first, effect.second, effect.figure)]
+        yield " & ".join([*words, _latex_interval(effect.difference), p]) + r" \\"
+    yield from (r"\bottomrule", r"\end{tabular}")
+
+
+def _latex_text(words: str) -> str:
+    return "".join(f"\\{letter}" if letter in "_%&#$" else letter for letter in words)
+
+
+def _latex_interval(estimate: Interval | None) -> str:
+    if estimate is None:
+        return ""
+    return f"${estimate.value:.3f}$ (${estimate.low:.3f}$ to ${estimate.high:.3f}$)"
 
 
 def describe_effects(comparison: Comparison) -> Iterator[str]:
@@ -155,6 +196,7 @@ def _to_json(comparison: Comparison) -> dict[str, Any]:
                 "macs": result.macs,
                 "sha256": result.sha256,
                 "metrics": result.metrics,
+                "no_int8_because": result.not_deployed,
                 "int8": None
                 if result.deployed is None
                 else {
@@ -167,6 +209,7 @@ def _to_json(comparison: Comparison) -> dict[str, Any]:
             for result in comparison.results
         ],
         "effects": comparison.effects,
+        "ages": comparison.ages,
     }
     ready: dict[str, Any] = json.loads(json.dumps(to_plain(plain)))
     return ready

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cxr_train.data.ages import describe_ages, describe_films
 from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data, select
 from cxr_train.errors import DataError
@@ -22,8 +23,10 @@ from cxr_train.evaluate.scoring import Model, by_input_type, open_model
 from cxr_train.evaluate.views import View, show
 from cxr_train.figures.conformal import Coverage, measure_coverage, undecided
 from cxr_train.figures.measures import ModelScores, measure, measure_classes, measure_tb
-from cxr_train.figures.operating_point import is_adult
+from cxr_train.figures.metrics import confusion_matrix
+from cxr_train.figures.operating_point import may_be_adult
 from cxr_train.result_files import write_csv, write_json
+from cxr_train.terminal import say, working
 from edge_infer.model.card_json import to_plain
 from edge_infer.model.model_card import Metric
 
@@ -44,6 +47,8 @@ class SplitResult:
     refused: tuple[str, ...]
     """One sentence per film that could not be read: it is in no figure."""
     metrics: tuple[Metric, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    """Films by class: rows are the truth, columns what the model says."""
     views: dict[View, tuple[Metric, ...]]
     """Overall and TB figures with parts of the films painted over."""
     coverage: tuple[Coverage, ...]
@@ -63,6 +68,8 @@ class Evaluation:
     """Date."""
     splits: tuple[SplitResult, ...]
     judged: tuple[Judged, ...]
+    ages: str
+    """Of the films that TB figures count, in words."""
 
 
 def evaluate(
@@ -81,7 +88,12 @@ def evaluate(
     model = open_model(model_path, cache=cache)
     examples = read_data(data)
     chosen = tuple(splits) or evaluation_splits(examples)
-    results = [_evaluate_split(model, examples, split, cache) for split in chosen]
+    say(f"{model.name}; {describe_films([one for one in examples if one.split in chosen])}")
+    results = []
+    with working("split") as task:
+        for number, split in enumerate(chosen):
+            task.at(number, len(chosen), split)
+            results.append(_evaluate_split(model, examples, split, cache))
     figures = [metric for result in results for metric in result.metrics]
     evaluation = Evaluation(
         model=model.name,
@@ -90,6 +102,7 @@ def evaluate(
         made=datetime.now(UTC).date().isoformat(),
         splits=tuple(results),
         judged=tuple(judge(figures)),
+        ages=describe_ages([one for one in examples if one.split in chosen]),
     )
     if out is not None:
         write_evaluation(evaluation, out)
@@ -124,6 +137,10 @@ def _evaluate_split(
             for part in by_input_type(split, loaded.examples, (scored,))
             for metric in measure(part)
         ),
+        confusion=tuple(
+            tuple(map(int, row))
+            for row in confusion_matrix(loaded.labels, scored.predictions).tolist()
+        ),
         views={view: _measure_view(model, loaded, split, view) for view in tuple(View)[1:]},
         coverage=coverage,
         undecided=share,
@@ -135,7 +152,7 @@ def _measure_view(model: Model, loaded: LoadedImages, split: str, view: View) ->
     figures: list[Metric] = []
     for part in by_input_type(split, loaded.examples, (scored,)):
         figures += measure_classes(part)
-        figures += measure_tb(part.only(is_adult(list(part.sources))))
+        figures += measure_tb(part.only(may_be_adult(part.examples)))
     return tuple(figures)
 
 
@@ -143,7 +160,7 @@ def _cover(
     model: Model, loaded: LoadedImages, scored: ModelScores
 ) -> tuple[tuple[Coverage, ...], float | None]:
     band = model.card.uncertain if model.card is not None else None
-    adults = is_adult([example.source for example in loaded.examples])
+    adults = may_be_adult(loaded.examples)
     if band is None or not adults.any():
         return (), None
     groups = [e.group for e, adult in zip(loaded.examples, adults, strict=True) if adult]

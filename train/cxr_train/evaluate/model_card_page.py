@@ -126,6 +126,7 @@ def render_model_card(
         card=card,
         sha256=sha256,
         made=measured["made"],
+        ages=measured.get("ages", ""),
         hospitals=list(_hospitals(splits, folds)),
         sources=[(name, facts) for name, facts in named if _is_named(name, card.data_statement)],
         lite_arch=_lite_arch(card.recipe),

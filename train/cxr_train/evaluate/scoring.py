@@ -72,7 +72,7 @@ def fit_reading(
             scored,
             examples,
             target_sensitivity=TARGET_SENSITIVITY,
-            population="validation films of adult sources",
+            population="validation films",
         )
     except DataError:
         return rule, None
@@ -133,10 +133,14 @@ def read_checkpoint(folder: Path, val: LoadedImages) -> Model:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = run.network.to(device)
 
+    on_val = predict(network, val.pixels, size=side, device=device)
+
     def ask(images: Images) -> NDArray[np.float32]:
+        if images is val.pixels:  # what the threshold was fitted on is not asked twice
+            return on_val
         return predict(network, images, size=side, device=device)
 
-    rule, tb_threshold = fit_reading(ask(val.pixels), val.examples, referral_of(run.config))
+    rule, tb_threshold = fit_reading(on_val, val.examples, referral_of(run.config))
     return Model(
         name=f"{run.config.name} ({run.config.arch}, checkpoint)",
         side=side,

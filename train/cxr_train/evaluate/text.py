@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cxr_train.data.ages import name_population
 from cxr_train.data.sources import SAME_HOSPITAL, describe_pair
 from cxr_train.evaluate.evaluation import Evaluation, SplitResult
 from cxr_train.figures.conformal import describe
@@ -21,16 +22,17 @@ _CLASS_FIGURES = ("precision", "recall", "f1", "auroc")
 def describe_evaluation(evaluation: Evaluation) -> Iterator[str]:
     """Yield the lines of the whole evaluation."""
     yield f"{evaluation.model} (SHA-256 {evaluation.sha256[:16]})"
-    yield "figures are estimates with 95 % intervals; a TB figure counts adults' films only"
+    yield f"figures are estimates with 95 % intervals; TB figures: {evaluation.ages}"
     for result in evaluation.splits:
         yield ""
-        yield from _describe_split(result)
+        yield from (name_population(line, evaluation.ages) for line in _describe_split(result))
     yield ""
     yield "goals"
     for one in evaluation.judged:
         goal, metric = one.goal, one.metric
         yield (
-            f"  {metric.split}, {metric.input_type}: {goal.title} {goal.at_least:.0%}: "
+            f"  {metric.split}, {metric.input_type}: "
+            f"{name_population(goal.title, evaluation.ages)} {goal.at_least:.0%}: "
             f"{show_interval(metric.estimate)}, n {metric.n}: {one.verdict.value}"
         )
 
@@ -48,7 +50,7 @@ def _describe_split(result: SplitResult) -> Iterator[str]:
         for view, hidden in result.views.items():
             yield from _describe_view(view.value, [m for m in hidden if m.input_type == kind])
     if result.coverage:
-        yield "  conformal sets, adults' films: how often the true class is in its film's set"
+        yield "  conformal sets: how often the true class is in its film's set"
         yield from (f"    {line}" for line in describe(result.coverage))
         yield f"    films whose set is not exactly one class: {result.undecided or 0:.3f}"
 
