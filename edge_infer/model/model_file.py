@@ -22,6 +22,8 @@ from edge_infer.model.model_card import CARD_KEY, ModelCard
 from edge_infer.model.protobuf import encode_field, fields_of
 
 SEAL_KEY = "cxr.seal"
+REJECTED_KEY = "cxr.rejected"
+"""Why `cxr-export` would not hand a model over, in a file that has no card for it."""
 _SEALED_SINCE = 2
 """Minor version of the card's schema from which a file without a seal has lost it."""
 _METADATA_PROPS = 14
@@ -74,6 +76,9 @@ def load_model_file(path: Path) -> ModelFile:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     if card is None:
+        reason = read_rejection(data)
+        if reason:
+            raise ModelError(f"{path} was rejected by cxr-export and screens nothing: {reason}")
         raise ModelError(f"{path} has no model card: export it with cxr-export.")
     is_sealed = seals == [hashes.without_seal.encode()]
     if card.model_sha256 != hashes.without_card or not (is_sealed or _may_lack_seal(card, seals)):
@@ -130,6 +135,20 @@ def read_card_text(data: bytes) -> str | None:
         return cards[-1].decode("utf-8")
     except UnicodeDecodeError as error:
         raise ModelError("the model card is damaged: copy the file again.") from error
+
+
+def read_rejection(data: bytes) -> str:
+    """Return why the exporter rejected this model; empty where it did not, or for no model."""
+    try:
+        reasons = [entry.get(_VALUE, b"") for entry in _entries(data, REJECTED_KEY)]
+    except ModelError:
+        return ""
+    return b" ".join(reasons).decode("utf-8", "replace")
+
+
+def with_rejection(data: bytes, reason: str) -> bytes:
+    """Return the model with the reason why it was rejected."""
+    return data + _encode_entry(REJECTED_KEY, reason.encode("utf-8"))
 
 
 def hash_without_card(data: bytes) -> str:

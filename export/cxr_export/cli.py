@@ -8,10 +8,21 @@ from typing import Annotated
 import typer
 
 from cxr_train.cli import CacheOption
+from cxr_train.terminal import starting
 from edge_infer.commands.ending import exit_when_interrupted, run_command
+from edge_infer.version import package_version
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 EXTRA_MODULES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "sympy", "scipy")
+
+FIRST_VERSION = "0.1.0"
+"""Of a model with a gate, unless it is said."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cxr-export {package_version()}")
+        raise typer.Exit
 
 
 @app.command()
@@ -22,13 +33,24 @@ def export(
     out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Data with train and val films; default: what the run was trained on."),
+        typer.Option(
+            help="Data with train and val films.", show_default="what the run was trained on"
+        ),
     ] = None,
     fp32_too: Annotated[
         bool, typer.Option("--fp32-too", help="Also write the fp32 graph beside it (no card).")
     ] = False,
-    name: Annotated[str | None, typer.Option(help="Name in the model card.")] = None,
-    model_version: Annotated[str, typer.Option(help="Version in the model card.")] = "0.1.0",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name in the model card.", show_default="the run's"),
+    ] = None,
+    model_version: Annotated[
+        str | None,
+        typer.Option(
+            help="Version in the model card.",
+            show_default="the day the training ended, and a part of its weights' hash",
+        ),
+    ] = None,
     sensitivity: Annotated[
         float, typer.Option(help="What both thresholds are chosen for on validation films.")
     ] = 0.95,
@@ -36,7 +58,8 @@ def export(
         str | None,
         typer.Option(
             help="Weights a,b,c,d of the TB score, instead of the recipe's referral_score: "
-            "z = a r + b logit(p_tb) + c logit(1 - p_normal) + d."
+            "z = a r + b logit(p_tb) + c logit(1 - p_normal) + d.",
+            show_default="the recipe's, else p_tb",
         ),
     ] = None,
     referral_map: Annotated[
@@ -44,13 +67,26 @@ def export(
         typer.Option(help="Map shown of a referred film with --referral-score: or referral."),
     ] = "tuberculosis",
     referral_chosen_on: Annotated[
-        str, typer.Option(help="On which films --referral-score was chosen, for the card.")
+        str,
+        typer.Option(
+            help="On which films --referral-score was chosen, for the card.",
+            show_default="it is not said",
+        ),
     ] = "",
     model: Annotated[
         Path | None,
-        typer.Option(help="For a gate: the model it was trained for, which is not changed."),
+        typer.Option(
+            help="For a gate: the model it was trained for, which is not changed.",
+            show_default="the bundled one",
+        ),
     ] = None,
     cache: CacheOption = None,
+    version: Annotated[  # noqa: ARG001 - its callback has done the work
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
 ) -> None:
     """Turn a training run into one quantized, self-describing .onnx, or say why not.
 
@@ -62,10 +98,17 @@ def export(
             from cxr_export.gate_graph import export_gate
             from edge_infer.model.bundled import bundled_model
 
-            export_gate(run, model or bundled_model(), out, name=name, version=model_version)
+            export_gate(
+                run,
+                model or bundled_model(),
+                out,
+                name=name,
+                version=model_version or FIRST_VERSION,
+            )
             return
-        from cxr_export.export_run import export_run
-        from cxr_train.figures.referral import make_referral, parse_weights
+        with starting():
+            from cxr_export.export_run import export_run
+            from cxr_train.figures.referral import make_referral, parse_weights
 
         referral = None
         if referral_score is not None:

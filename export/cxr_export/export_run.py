@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,18 +28,20 @@ from cxr_export.quantize import prepare_for_quantization, run_logits
 from cxr_export.refine import refine
 from cxr_export.to_onnx import export_onnx
 from cxr_export.val_figures import ValFilms, check_thresholds_possible
+from cxr_train.config import TrainConfig
 from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY
 from cxr_train.figures.referral import referral_of
-from cxr_train.fit.checkpoint import LoadedRun, load_run
+from cxr_train.fit.checkpoint import BEST_FILE, LoadedRun, load_run
 from cxr_train.fit.loop import predict
 from cxr_train.fit.network import CamNetwork
 from cxr_train.result_files import require_writable, write_bytes
-from cxr_train.terminal import say
+from cxr_train.terminal import say, working
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import CLASSES, ModelCard, Quantization, Referral
+from edge_infer.model.model_file import with_rejection
 from edge_infer.model.self_test import self_test_inputs
 
 
@@ -60,11 +63,13 @@ def export_run(
     cache: Path | None = None,
     fp32_too: bool = False,
     name: str | None = None,
-    version: str = "0.1.0",
+    version: str | None = None,
     target_sensitivity: float = TARGET_SENSITIVITY,
     referral: Referral | None = None,
 ) -> None:
-    """Export a training run to `out`; ParityError leaves the file as `out`.rejected.
+    """Export a training run to `out`; ParityError leaves the file as `out`.rejected, with reasons.
+
+    `name` and `version` are what the card calls the model; None: those of the run.
 
     `data` holds train films for the ranges and val films for gates and thresholds; None: the data
     of the run. `target_sensitivity`, above 0 and at most 1, is what both thresholds are chosen for;
@@ -83,30 +88,32 @@ def export_run(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         work = Path(scratch)
         fp32, prepared = work / "fp32.onnx", work / "prepared.onnx"
-        say("exporting fp32 ONNX")
-        export_onnx(run.network, fp32, size=run.config.input_size)
-        fp32_logits = run_logits(fp32, films.val.pixels)
-        fp32_gate = check_fp32(_torch_logits(run, films.val), fp32_logits)
-        prepare_for_quantization(fp32, prepared)
-        refined = refine(
-            run.network,
-            prepared,
-            work,
-            films.calibration.pixels,
-            trained_as_int8=run.config.quantize_aware > 0,
-        )
-        best = best_candidate(
-            refined.prepared,
-            work,
-            films.calibration,
-            films.val,
-            fp32_logits,
-            referral,
-            refined.ranges,
-            least_agreement=(
-                LEAST_AGREEMENT_AS_INT8 if run.config.quantize_aware else LEAST_AGREEMENT
-            ),
-        )
+        with working("part 1 of 4, fp32 ONNX"):
+            export_onnx(run.network, fp32, size=run.config.input_size)
+            fp32_logits = run_logits(fp32, films.val.pixels)
+            fp32_gate = check_fp32(_torch_logits(run, films.val), fp32_logits)
+            prepare_for_quantization(fp32, prepared)
+        with working("part 2 of 4, what makes INT8 lose less"):
+            refined = refine(
+                run.network,
+                prepared,
+                work,
+                films.calibration.pixels,
+                trained_as_int8=run.config.quantize_aware > 0,
+            )
+        with working("part 3 of 4, INT8 against fp32 on validation films"):
+            best = best_candidate(
+                refined.prepared,
+                work,
+                films.calibration,
+                films.val,
+                fp32_logits,
+                referral,
+                refined.ranges,
+                least_agreement=(
+                    LEAST_AGREEMENT_AS_INT8 if run.config.quantize_aware else LEAST_AGREEMENT
+                ),
+            )
         gates = (fp32_gate, *best.parity.gates, best.conv_gate)
         if run.config.shift_classes:
             best = _shift(best, films.val)
@@ -115,18 +122,19 @@ def export_run(
         print_cost(fp32, best.model, measure_speed(fp32, best.model, films.val.pixels))
         bare = best.model.read_bytes()
         try:
-            _require_passed(gates)
-            card = _describe(
-                run,
-                best,
-                films,
-                name=name or run.config.name,
-                version=version,
-                target_sensitivity=target_sensitivity,
-                referral=referral,
-                steps=refined.steps,
-            )
-            check_runner(write_with_card(best.model, card), films.val.pixels, best.logits)
+            _require_passed(gates, run)
+            with working("part 4 of 4, figures for its card"):
+                card = _describe(
+                    run,
+                    best,
+                    films,
+                    name=name or name_of(run),
+                    version=version or version_of(run),
+                    target_sensitivity=target_sensitivity,
+                    referral=referral,
+                    steps=refined.steps,
+                )
+                check_runner(write_with_card(best.model, card), films.val.pixels, best.logits)
         except ParityError as error:
             raise _reject(bare, out, error) from error
         _release(best.model, out)
@@ -222,16 +230,45 @@ def _check_outputs(network: CamNetwork, referral: Referral | None) -> None:
         )
 
 
-def _require_passed(gates: Sequence[Gate]) -> None:
-    failed = [gate.name for gate in gates if not gate.passed]
-    if failed:
-        raise ParityError(f"The exported model failed: {', '.join(failed)}.")
+def name_of(run: LoadedRun) -> str:
+    """Return what the run calls its model; its folder's name where it never said."""
+    unsaid = run.config.name == TrainConfig().name
+    return run.folder.absolute().name if unsaid else run.config.name
+
+
+def version_of(run: LoadedRun) -> str:
+    """Return a version that no other training has: the day it ended, and which weights these are.
+
+    Without the day for a run that ended before days were noted.
+    """
+    weights = hashlib.sha256((run.folder / BEST_FILE).read_bytes()).hexdigest()[:8]
+    day = str(run.facts.get("ended", "")).replace("-", ".")
+    return f"{day}-{weights}" if day else weights
+
+
+def _require_passed(gates: Sequence[Gate], run: LoadedRun) -> None:
+    failed = [gate for gate in gates if not gate.passed]
+    if not failed:
+        return
+    told = "; ".join(
+        gate.note or f"{gate.name} is {gate.measured:.4g}, not {gate.limit}" for gate in failed
+    )
+    advice = (
+        ""
+        if run.config.quantize_aware
+        else " Let the last epochs see INT8: cxr-train fit with --start-from this run, a low "
+        "learning rate and --quantize-aware 2."
+    )
+    raise ParityError(f"Quantized, it is another model: {told}.{advice}")
 
 
 def _reject(bare: bytes, out: Path, error: ParityError) -> ParityError:
-    """Write the model without a card, which `cxr-infer` refuses whatever it is renamed to."""
+    """Write the model without a card, which `cxr-infer` refuses whatever it is renamed to.
+
+    It says why, whoever opens it.
+    """
     rejected = _rejected(out)
-    write_bytes(bare, rejected)
+    write_bytes(with_rejection(bare, str(error)), rejected)
     return ParityError(f"{error} It was written as {rejected}.")
 
 

@@ -55,6 +55,8 @@ def print_gates(gates: Sequence[Gate]) -> None:
     for gate in gates:
         verdict = "ok    " if gate.passed else "FAILED"
         print(f"{verdict} {gate.name:55} {gate.measured:10.4g}   {gate.limit}")  # noqa: T201
+        if gate.note:
+            print(f"       {gate.note}")  # noqa: T201
 
 
 def print_change(

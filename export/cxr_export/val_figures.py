@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr_train.data.ages import describe_ages
 from cxr_train.data.manifest import Example, fingerprint
 from cxr_train.errors import DataError
 from cxr_train.evaluate.scoring import by_input_type
@@ -16,7 +17,7 @@ from cxr_train.figures.measures import ModelScores, measure
 from cxr_train.figures.operating_point import (
     TARGET_SENSITIVITY,
     choose_operating_point,
-    is_adult,
+    may_be_adult,
     require_enough,
 )
 from cxr_train.figures.tb_threshold import choose_tb_point
@@ -32,9 +33,8 @@ from edge_infer.model.model_card import (
     UncertainBand,
 )
 
-TB_POPULATION = "validation films of adult sources, tuberculosis against all others"
-BAND_POPULATION = "validation films of adult sources"
-ABNORMAL_POPULATION = "validation films of adult sources, any disease against normal"
+TB_TOLD = "tuberculosis against all others"
+ABNORMAL_TOLD = "any disease against normal"
 _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 
 
@@ -66,6 +66,12 @@ class ValFilms:
         return ValFilms(examples=kept, logits=self.logits[chosen])
 
 
+def population(examples: Sequence[Example], told: str = "") -> str:
+    """Name the validation films that thresholds are chosen on, and what is told apart on them."""
+    whose = f"validation films of {describe_ages(examples)}"
+    return f"{whose}, {told}" if told else whose
+
+
 def measure_val(val: ValFilms, rule: ScoreRule, tb_threshold: int) -> Iterator[Metric]:
     """Measure every figure with its 95 % interval per input type."""
     scored = ModelScores(logits=val.logits, rule=rule, tb_threshold=tb_threshold)
@@ -76,22 +82,22 @@ def measure_val(val: ValFilms, rule: ScoreRule, tb_threshold: int) -> Iterator[M
 def check_thresholds_possible(examples: Sequence[Example]) -> None:
     """Raise DataError now, before the long work, when these val films cannot give a threshold."""
     labels = _adult_labels(examples)
-    require_enough(labels == _TB, population=TB_POPULATION)
-    require_enough(labels != _NORMAL, population=ABNORMAL_POPULATION)
+    require_enough(labels == _TB, population=population(examples, TB_TOLD))
+    require_enough(labels != _NORMAL, population=population(examples, ABNORMAL_TOLD))
 
 
 def fit_operating_points(
     val: ValFilms, rule: ScoreRule, *, target_sensitivity: float = TARGET_SENSITIVITY
 ) -> OperatingPoints:
     """Choose both thresholds on the printed scores of films of adult sources."""
-    adults = val.only(is_adult([example.source for example in val.examples]))
+    adults = val.only(may_be_adult(val.examples))
     _, abnormal = printed_scores(adults.logits, rule)
     return OperatingPoints(
         refer_tb=choose_tb_point(
             ModelScores(logits=val.logits, rule=rule, tb_threshold=None),
             val.examples,
             target_sensitivity=target_sensitivity,
-            population=TB_POPULATION,
+            population=population(val.examples, TB_TOLD),
         ),
         abnormal=choose_operating_point(
             abnormal,
@@ -99,21 +105,21 @@ def fit_operating_points(
             adults.groups,
             by_class=adults.predictions != _NORMAL,
             target_sensitivity=target_sensitivity,
-            population=ABNORMAL_POPULATION,
+            population=population(val.examples, ABNORMAL_TOLD),
         ),
     )
 
 
 def fit_uncertain_band(val: ValFilms, temperature: float) -> UncertainBand | None:
     """Choose the conformal thresholds on films of adult sources; None with too few of a class."""
-    adults = val.only(is_adult([example.source for example in val.examples]))
+    adults = val.only(may_be_adult(val.examples))
     try:
         return fit_band(
             adults.logits,
             adults.labels,
             adults.groups,
             temperature,
-            population=BAND_POPULATION,
+            population=population(val.examples),
             fingerprint=fingerprint(adults.examples),
         )
     except DataError:
@@ -121,7 +127,7 @@ def fit_uncertain_band(val: ValFilms, temperature: float) -> UncertainBand | Non
 
 
 def _adult_labels(examples: Sequence[Example]) -> NDArray[np.int64]:
-    adult = is_adult([example.source for example in examples])
+    adult = may_be_adult(examples)
     return np.array([example.label for example in examples], dtype=np.int64)[adult]
 
 

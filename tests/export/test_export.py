@@ -15,6 +15,7 @@ from cxr_export.quantize import open_session, quantize, run_logits
 from cxr_export.to_onnx import export_onnx
 from cxr_train.data.manifest import read_data, select
 from cxr_train.fit.checkpoint import load_run
+from edge_infer.errors import ModelError
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.self_test import run_self_test, self_test_inputs
 from tests.export.small_run import SIDE
@@ -149,7 +150,10 @@ def test_a_sabotaged_checkpoint_is_rejected(
     with pytest.raises(ParityError, match="torch against fp32 ONNX"):
         export_run(run, out, cache=run.parent / "cache")
     assert not out.exists()
-    assert (tmp_path / "model.onnx.rejected").is_file()
+    rejected = tmp_path / "model.onnx.rejected"
+    renamed = rejected.rename(tmp_path / "renamed.onnx")
+    with pytest.raises(ModelError, match=r"rejected by cxr-export.*torch against fp32 ONNX"):
+        Classifier.load(renamed)
 
 
 def test_a_model_that_reads_back_otherwise_is_rejected_too(

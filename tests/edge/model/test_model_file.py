@@ -23,6 +23,7 @@ from edge_infer.model.model_file import (
     load_model_file,
     read_card_text,
     with_card,
+    with_rejection,
 )
 
 TINY = Path(__file__).with_name("tiny.onnx")
@@ -176,6 +177,16 @@ def future_card(path: Path) -> None:
     card = read_card_text(DATA)
     assert card is not None
     path.write_bytes(with_card(DATA, card.replace('"schema": "1.0"', '"schema": "2.0"')))
+
+
+def test_a_rejected_model_says_why_under_any_name(tmp_path: Path) -> None:
+    bare = onnx.load_from_string(DATA)
+    del bare.metadata_props[:]
+    file = tmp_path / "mine.onnx"
+    file.write_bytes(with_rejection(bare.SerializeToString(), "3 of 72 films changed class (영)."))
+    with pytest.raises(ModelError, match=r"was rejected by cxr-export.*: 3 of 72 .*\(영\)\."):
+        load_model_file(file)
+    assert onnx.load(file).graph == bare.graph
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
