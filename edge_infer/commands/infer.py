@@ -22,6 +22,13 @@ from edge_infer.commands.ending import (
     run_command,
 )
 from edge_infer.commands.paths import choose_folder, require_films
+from edge_infer.commands.sender import (
+    RESULTS_FOLDER,
+    Sending,
+    following,
+    require_ready,
+    send_days,
+)
 from edge_infer.commands.terminal import (
     Progress,
     WatchLine,
@@ -129,6 +136,19 @@ def infer(
             "--slips", help="Also write slips.html, a request to the laboratory per referral."
         ),
     ] = False,
+    dicom_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Also write each result as DICOM (report, picture) into DIR."
+        ),
+    ] = None,
+    send_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AE@HOST:PORT", help="Send the results to this DICOM node."),
+    ] = None,
+    no_heatmap: Annotated[
+        bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
+    ] = False,
     watch: Annotated[
         bool,
         typer.Option(
@@ -160,7 +180,7 @@ def infer(
 
     Writes worklist.csv, worklist.json and report.html, from the day's record in day.sqlite: run
     again, it screens only what is new. Research use only; not a medical device; not a diagnosis.
-    The input is never written to, and no connection is opened.
+    The input is never written to, and no connection is opened (--send-to: by a process apart).
 
     Exit code 0: every film screened; 4: some file was not, the list says why; 2: wrong command
     line; 3: no usable model; 5: no film found; 6: cannot write; 130: interrupted, rows so far
@@ -178,6 +198,18 @@ def infer(
         from edge_infer.workers.pool import run_isolated, start_workers
 
         folder = choose_folder(inputs, out)
+        sending = None
+        if dicom_out is not None or send_to:
+            sending = Sending(
+                folder=choose_folder(inputs, dicom_out or folder / RESULTS_FOLDER),
+                nodes=send_to or (),
+                with_heat=not no_heatmap,
+                model=model,
+                site=site,
+                full_decode=full_decode,
+                has_gate=not no_gate,
+            )
+            require_ready(sending)
         workers = workers or default_workers()
         # The inputs are looked through, and what is imported from here on is loaded, while the
         # workers load their own. Every run but one of no film needs the first.
@@ -210,18 +242,21 @@ def infer(
                 with_slips=slips,
                 pool=run_isolated,
             )
-            run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet, lang=lang)
+            run = _Run(crew=crew, is_dated=out is None, is_quiet=quiet, lang=lang, sending=sending)
             if watch:
                 written = _watch(inputs, folder, settings, run)
             else:
                 written = _screen(found, folder, settings, run)
         for one in written:
             _tell(one, is_quiet=quiet)
+        unsent = 0
+        if sending is not None and not watch:
+            unsent = send_days([one.folder for one in written], sending)
         if watch:
             say = speaker(lang)
             typer.echo(say("Stopped: the list holds every film that had arrived."), err=True)
             raise typer.Exit(INTERRUPTED)
-        raise typer.Exit(_exit_code(written, lang))
+        raise typer.Exit(max(unsent, _exit_code(written, lang)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -245,6 +280,7 @@ class _Run:
     is_dated: bool
     is_quiet: bool
     lang: Lang
+    sending: Sending | None
 
     def open_line(self, total: int) -> Progress:
         is_shown = not self.is_quiet and sys.stderr.isatty()
@@ -275,7 +311,7 @@ def _watch(
     from edge_infer.workers.pool import start_workers
 
     settings = replace(settings, model=open_model(settings.model))  # once, not for every arrival
-    with run.open_line(0) as line:
+    with run.open_line(0) as line, following(folder, run.sending, is_dated=run.is_dated):
         line_of_watch = WatchLine(line, is_quiet=run.is_quiet, lang=run.lang)
         return Watch(
             inputs,

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from edge_infer.commands.day_settings import load_day_settings
 from edge_infer.commands.ending import CANNOT_START, INTERRUPTED, exit_when_interrupted, run_command
+from edge_infer.commands.sender import RESULTS_FOLDER, Sending, following, require_ready
 from edge_infer.commands.terminal import Progress, WatchLine, summarise
-from edge_infer.pc.language import Lang, default_language
-from edge_infer.pc.machine import MOST_WORKERS, default_workers
+from edge_infer.pc.language import Lang
+from edge_infer.pc.machine import MOST_WORKERS
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
 
@@ -98,6 +100,19 @@ def listen(
     min_free_mb: Annotated[
         int, typer.Option(min=1, metavar="MB", help="Free disk below which films are refused.")
     ] = 1024,
+    dicom_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Also write each result as DICOM (report, picture) into DIR."
+        ),
+    ] = None,
+    send_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AE@HOST:PORT", help="Send the results to this DICOM node."),
+    ] = None,
+    no_heatmap: Annotated[
+        bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
+    ] = False,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificate (PEM): only TLS is spoken.")
     ] = None,
@@ -147,7 +162,18 @@ def listen(
         from edge_infer.net.support_log import SupportLog
 
         known = load_peers(peers) if peers is not None else None
-        settings = _load_settings(
+        sending = None
+        if dicom_out is not None or send_to:
+            sending = Sending(
+                folder=dicom_out or out / RESULTS_FOLDER,
+                nodes=send_to or (),
+                ae_title=title,
+                with_heat=not no_heatmap,
+                model=model,
+                site=site,
+            )
+            require_ready(sending)
+        settings = load_day_settings(
             model, site, workers=workers, include_patient=include_patient, lang=lang
         )
         limits = Limits(
@@ -171,7 +197,9 @@ def listen(
             )
             stack.enter_context(listener)
             typer.echo(f"{title} listens at {address}, port {listener.port}.", err=True)
-            written = _watch(spool.films, out, settings, is_quiet=quiet)
+            folder = out / f"cxr-{datetime.now():%Y-%m-%d}"
+            stack.enter_context(following(folder, sending, is_dated=True))
+            written = _watch(spool.films, folder, settings, is_quiet=quiet)
         for one in written if not quiet else ():
             typer.echo("\n".join(summarise(one.day, one.folder, one.csv)))
         typer.echo("Stopped: every film received is on the disk.", err=True)
@@ -275,45 +303,15 @@ def _check(node: str, title: str, authority: Path | None) -> NoReturn:
     raise typer.Exit(0 if result.ok else CANNOT_START)
 
 
-def _load_settings(
-    model: Path | None,
-    site: Path | None,
-    *,
-    workers: int | None,
-    include_patient: bool,
-    lang: Lang | None,
-) -> DaySettings:
-    from edge_infer.flow.keep_day import DaySettings
-    from edge_infer.flow.screen import open_model
-    from edge_infer.model.bundled import bundled_model
-    from edge_infer.model.model_file import load_model_file
-    from edge_infer.workers.pool import run_isolated
-    from edge_infer.worklist.site import load_site
-
-    file = load_model_file(model or bundled_model())
-    clinic = load_site(site, file.card, file.sha256) if site is not None else None
-    return DaySettings(
-        model=open_model(file),
-        card=clinic.apply(file.card) if clinic else file.card,
-        site=clinic,
-        package_version=package_version(),
-        workers=workers or default_workers(),
-        include_patient=include_patient,
-        lang=lang or default_language(),
-        pool=run_isolated,
-    )
-
-
-def _watch(films: Path, out: Path, settings: DaySettings, *, is_quiet: bool) -> list[WrittenDay]:
+def _watch(films: Path, folder: Path, settings: DaySettings, *, is_quiet: bool) -> list[WrittenDay]:
     from edge_infer.flow.watch import Clock, Watch
-    from edge_infer.store.day_folders import name_day
     from edge_infer.workers.pool import start_workers
 
     with Progress(0, is_shown=not is_quiet and sys.stderr.isatty()) as line:
         line_of_watch = WatchLine(line, is_quiet=is_quiet)
         return Watch(
             [films],
-            out / name_day(datetime.now().date()),
+            folder,
             settings,
             is_dated=True,
             say=line_of_watch.say,

@@ -90,6 +90,12 @@ def _look_once(
     return Look(size=file.size, mtime_ns=file.mtime_ns, sha256=sha256, outcome=outcome)
 
 
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 that a look at the file would give; raises ImageError."""
+    with open_film_file(path) as file:
+        return _hash(file.stream)
+
+
 def _hash(stream: BinaryIO) -> str:
     """Return the SHA-256 of what follows, and go back to the start."""
     digest = hashlib.sha256()

@@ -95,6 +95,16 @@ def draw_heat(thumbnail: bytes, cam: NDArray[np.float32], name: str) -> bytes:
     grey = cv2.imdecode(np.frombuffer(thumbnail, np.uint8), cv2.IMREAD_GRAYSCALE)
     if grey is None:
         return b""
+    picture = blend_heat(np.asarray(grey, dtype=np.uint8), heat)
+    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    assert encoded, "JPEG encoding of a small picture cannot fail"
+    return jpeg.tobytes()
+
+
+def blend_heat(grey: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return [H, W, 3] blue, green, red: `grey` [H, W] with `heat` [h, w], 0..1, over it."""
+    import cv2
+
     # Cubic: linear shows the 7 x 7 places as diamonds. In 8 bits, where overshoot is cut by itself
     # and enlarging takes 0.01 ms instead of 0.07.
     places = np.rint(heat * 255).astype(np.uint8)
@@ -105,9 +115,7 @@ def draw_heat(thumbnail: bytes, cam: NDArray[np.float32], name: str) -> bytes:
     dimmed = cv2.multiply(grey, cv2.LUT(strength, kept), scale=1 / 255)
     colours = cv2.applyColorMap(strength, added)
     picture = cv2.add(cv2.cvtColor(dimmed, cv2.COLOR_GRAY2BGR), colours)
-    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    assert encoded, "JPEG encoding of a small picture cannot fail"
-    return jpeg.tobytes()
+    return np.asarray(picture, dtype=np.uint8)
 
 
 @cache

@@ -61,7 +61,7 @@ def echo(
         node.port,
         ae_title=node.ae_title,
         tls_args=(tls, node.host) if tls is not None else None,
-        evt_handlers=[(evt.EVT_ACSE_RECV, _note_rejection, [rejected])],
+        evt_handlers=[(evt.EVT_ACSE_RECV, note_rejection, [rejected])],
     )
     if not association.is_established:
         return EchoResult(ok=False, sentence=explain_failure(node, calling, association, rejected))
@@ -74,7 +74,7 @@ def echo(
     return EchoResult(ok=False, sentence=f"{node} took the association but {said}: ask its owner.")
 
 
-def _note_rejection(event: evt.Event, rejected: list[tuple[int, int, int]]) -> None:
+def note_rejection(event: evt.Event, rejected: list[tuple[int, int, int]]) -> None:
     one: Any = cast(Any, event).primitive
     if getattr(one, "result", None):
         rejected.append((int(one.result), int(one.result_source), int(one.diagnostic)))

@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from edge_infer.errors import NetError
+from edge_infer.errors import ReportError
 from edge_infer.pc.whole_files import put_in_place, remove, require_writable, sync_folder
 
 _FILMS, _INCOMING = "films", "incoming"
@@ -28,7 +28,7 @@ class Spool:
     """A folder of films received; `films` is what is to be screened."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folders, for their owner only; NetError where they cannot be written.
+        """Make the folders, for their owner only; ReportError where they cannot be written.
 
         What a killed run had half received goes: nobody was told that it had arrived.
         """
@@ -39,7 +39,7 @@ class Spool:
                 one.chmod(0o700)
             require_writable(self._incoming)
         except OSError as error:
-            raise NetError(
+            raise ReportError(
                 f"Films cannot be kept in {folder} ({error.strerror}): free the disk or name "
                 "another folder with --out."
             ) from error

@@ -13,7 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
-from edge_infer.errors import NetError
+from edge_infer.errors import ReportError
 
 LOG_NAME: Final = "dicom.log"
 _BYTES, _OLD_FILES = 4_000_000, 3
@@ -23,13 +23,13 @@ class SupportLog:
     """A log that may be sent to whoever helps; `close` it."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin or go on in `folder`; NetError where it cannot be written."""
+        """Begin or go on in `folder`; ReportError where it cannot be written."""
         try:
             self._handler = RotatingFileHandler(
                 folder / LOG_NAME, maxBytes=_BYTES, backupCount=_OLD_FILES, encoding="utf-8"
             )
         except OSError as error:
-            raise NetError(f"No log can be written in {folder} ({error.strerror}).") from error
+            raise ReportError(f"No log can be written in {folder} ({error.strerror}).") from error
         # A full disk must not stop a transfer, nor print a traceback.
         self._handler.handleError = lambda record: None  # type: ignore[method-assign]  # noqa: ARG005
 

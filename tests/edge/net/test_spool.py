@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer.errors import NetError
+from edge_infer.errors import ReportError
 from edge_infer.net.spool import Spool, discard, hash_uid
 
 DAY_S = 86_400
@@ -64,5 +64,5 @@ def test_films_are_removed_by_the_day_they_came(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(NetError, match="--out"):
+    with pytest.raises(ReportError, match="--out"):
         Spool(tmp_path / "file" / "spool")

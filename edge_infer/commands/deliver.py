@@ -1,0 +1,167 @@
+"""`python -m edge_infer.commands.deliver`: the process that `sender` starts; see there."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_infer.commands.ending import run_command
+from edge_infer.errors import CxrError
+from edge_infer.pc.native_code import limit_threads
+from edge_infer.version import package_version
+
+if TYPE_CHECKING:
+    from edge_infer.net.delivery import Delivery, DeliverySettings
+    from edge_infer.net.targets import Target
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+_STEP_EVERY_S = 2.0
+_PATIENCE_S = 30.0
+_WRONG_COMMAND_LINE, _HAS_GAPS = 2, 4
+
+
+@app.command()
+def deliver(
+    dicom_out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")],
+    days: Annotated[
+        list[Path] | None, typer.Argument(metavar="DAY", help="Folders of kept days.")
+    ] = None,
+    send_to: Annotated[
+        list[str] | None, typer.Option(metavar="AE@HOST:PORT", help="A node to send to.")
+    ] = None,
+    stow: Annotated[
+        str | None, typer.Option(metavar="URL", help="A DICOMweb archive to send to.")
+    ] = None,
+    credentials: Annotated[Path | None, typer.Option(metavar="FILE", help="For it.")] = None,
+    tls_ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Authority.")] = None,
+    ae_title: Annotated[str, typer.Option(metavar="TITLE", help="Our own.")] = "CXREDGE",
+    model: Annotated[Path | None, typer.Option(metavar="FILE", help="Of the days.")] = None,
+    site: Annotated[Path | None, typer.Option(metavar="FILE", help="Of the days.")] = None,
+    full_decode: Annotated[bool, typer.Option("--full-decode", help="As the days.")] = False,
+    no_gate: Annotated[bool, typer.Option("--no-gate", help="As the days.")] = False,
+    no_heatmap: Annotated[bool, typer.Option("--no-heatmap", help="Plain film.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Until stdin ends.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Only say whether it could.")] = False,
+    dated: Annotated[bool, typer.Option("--dated", help="Later siblings too.")] = False,
+) -> None:
+    """Make the results of days as DICOM, and send them."""
+    limit_threads()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer; it closes our stdin
+    from edge_infer.net.delivery import Delivery, deliver_all
+
+    settings = _load(
+        model, site, with_heat=not no_heatmap, full_decode=full_decode, has_gate=not no_gate
+    )
+    targets = _targets(send_to or (), ae_title, stow, credentials, tls_ca)
+    with closing(Delivery(dicom_out, settings, targets)) as delivery:
+        if ready:
+            raise typer.Exit
+        if follow and days:
+            _follow(delivery, days[0], is_dated=dated)
+        else:
+            deliver_all(delivery, days or [], patience_s=_PATIENCE_S)
+        raise typer.Exit(_tell(delivery))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    run_command(
+        "cxr-edge", app, arguments, extra="dicom", extra_modules=("pynetdicom", "highdicom")
+    )
+
+
+def _load(
+    model: Path | None, site: Path | None, *, with_heat: bool, full_decode: bool, has_gate: bool
+) -> DeliverySettings:
+    from edge_infer.model.bundled import bundled_model
+    from edge_infer.model.model_file import load_model_file
+    from edge_infer.net.delivery import DeliverySettings
+    from edge_infer.worklist.site import load_site
+
+    file = load_model_file(model or bundled_model())
+    clinic = load_site(site, file.card, file.sha256) if site is not None else None
+    return DeliverySettings(
+        model=file,
+        card=clinic.apply(file.card) if clinic else file.card,
+        site_id=clinic.site_id if clinic else None,
+        package_version=package_version(),
+        with_heat=with_heat,
+        full_decode=full_decode,
+        has_gate=has_gate,
+    )
+
+
+def _targets(
+    nodes: Sequence[str],
+    ae_title: str,
+    archive: str | None,
+    credentials: Path | None,
+    authority: Path | None,
+) -> list[Target]:
+    from edge_infer.net.address import parse_node
+    from edge_infer.net.targets import NodeTarget
+
+    try:
+        targets: list[Target] = [
+            NodeTarget(node=parse_node(node, needs_title=True), calling=ae_title) for node in nodes
+        ]
+    except ValueError as error:
+        typer.echo(f"cxr-edge: --send-to: {error}", err=True)
+        raise typer.Exit(_WRONG_COMMAND_LINE) from error
+    if archive is not None:
+        from edge_infer.net.dicomweb import ArchiveTarget, open_archive
+
+        targets.append(ArchiveTarget(archive=open_archive(archive, credentials, authority)))
+    return targets
+
+
+def _follow(delivery: Delivery, first: Path, *, is_dated: bool) -> None:
+    """Go on until the parent closes our standard input, and once more then."""
+    ended = threading.Event()
+    threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
+    told = ""
+    while not ended.wait(_STEP_EVERY_S):
+        try:
+            delivery.step(_days(first, is_dated=is_dated))
+            told = ""
+        except CxrError as error:  # a full disk, a folder that is gone for a while: tried again
+            if str(error) != told:
+                told = str(error)
+                typer.echo(f"cxr-edge: {told}", err=True)
+    delivery.step(_days(first, is_dated=is_dated), is_patient=False)
+
+
+def _days(first: Path, *, is_dated: bool) -> list[Path]:
+    if not is_dated:
+        return [first]
+    return sorted(one for one in first.parent.glob("cxr-????-??-??") if one.name >= first.name)
+
+
+def _wait_for_end(ended: threading.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    ended.set()
+
+
+def _tell(delivery: Delivery) -> int:
+    is_done = True
+    for name, counts in delivery.counts().items():
+        if counts.waiting or counts.refused:
+            is_done = False
+            typer.echo(
+                f"cxr-edge: {counts.waiting} results for {name} wait, {counts.refused} were "
+                "refused; what waits is sent by the next run. dicom.log beside them says why.",
+                err=True,
+            )
+    return 0 if is_done else _HAS_GAPS
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The process that makes results as DICOM and sends them, as its parent starts and ends it.
+
+`cxr-infer` opens no connection and loads nothing that could: what `--dicom-out` and `--send-to`
+ask for is done by `python -m edge_infer.commands.deliver`, which reads the day's record. It ends
+when its standard input closes, so a parent that is killed leaves none behind.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from edge_infer.commands.ending import CANNOT_START
+
+RESULTS_FOLDER: Final = "dicom"
+"""Of results that are sent and not asked for as files."""
+_NEEDED = ("pynetdicom", "highdicom")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """What was asked for on the command line."""
+
+    folder: Path
+    """Where the results go."""
+    nodes: Sequence[str] = ()
+    """TITLE@HOST:PORT of each node they are sent to."""
+    archive: str = ""
+    """URL of a DICOMweb archive they are sent to."""
+    credentials: Path | None = None
+    authority: Path | None = None
+    ae_title: str = "CXREDGE"
+    with_heat: bool = True
+    model: Path | None = None
+    site: Path | None = None
+    full_decode: bool = False
+    has_gate: bool = True
+
+    def words(self) -> list[str]:
+        """Return the options of the process."""
+        words = ["--dicom-out", str(self.folder), "--ae-title", self.ae_title]
+        for node in self.nodes:
+            words += ["--send-to", node]
+        named = {
+            "--stow": self.archive or None,
+            "--credentials": self.credentials,
+            "--tls-ca": self.authority,
+            "--model": self.model,
+            "--site": self.site,
+        }
+        for option, value in named.items():
+            words += [option, str(value)] if value is not None else []
+        words += [] if self.with_heat else ["--no-heatmap"]
+        words += ["--full-decode"] if self.full_decode else []
+        return words + ([] if self.has_gate else ["--no-gate"])
+
+
+def require_ready(sending: Sending) -> None:
+    """End with a sentence, before hours of screening, where the results could not go out.
+
+    The extra may be missing, a node's name may be none, the folder may not be writable.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        typer.echo(f'cxr-edge: {missing[0]} is missing: pip install "cxr-edge[dicom]"', err=True)
+        raise typer.Exit(CANNOT_START)
+    code = subprocess.run(_command(["--ready", *sending.words()])).returncode
+    if code:
+        raise typer.Exit(code)
+
+
+def send_days(days: Sequence[Path], sending: Sending) -> int:
+    """Make and send the results of these days; return the exit code: 0, or 4 where some wait."""
+    return subprocess.run(_command([*map(str, days), *sending.words()])).returncode
+
+
+@contextmanager
+def following(folder: Path, sending: Sending | None, *, is_dated: bool) -> Iterator[None]:
+    """Let results be made and sent while a watch goes on, and the last ones at its end.
+
+    `folder` is the day's; where it `is_dated`, its siblings of later days are followed too. None
+    where nothing is to be sent.
+    """
+    if sending is None:
+        yield
+        return
+    words = ["--follow", *(["--dated"] if is_dated else []), str(folder), *sending.words()]
+    with subprocess.Popen(_command(words), stdin=subprocess.PIPE) as process:
+        try:
+            yield
+        finally:
+            assert process.stdin is not None, "it is a pipe"
+            process.stdin.close()
+            process.wait()
+
+
+def _command(words: list[str]) -> list[str]:
+    return [sys.executable, "-m", "edge_infer.commands.deliver", *words]

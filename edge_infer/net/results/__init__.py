@@ -1,0 +1,1 @@
+"""What was found, as DICOM objects of the film's own study."""
