@@ -163,7 +163,7 @@ class Listener:
         path, file = taken
         try:
             file.flush()
-            status = _look_at(path, uid, sop_class)
+            status = look_at_object(path, uid, sop_class)
             if status is StoreStatus.SUCCESS:
                 self._spool.keep(path, file, uid)
         except OSError:
@@ -198,8 +198,11 @@ def _address(association: Association) -> str:
     return str(info.address) if info is not None else ""
 
 
-def _look_at(path: Path, uid: str, sop_class: str) -> StoreStatus:
-    """Tell from its header whether an object that has arrived is to be kept."""
+def look_at_object(path: Path, uid: str, sop_class: str | None = None) -> StoreStatus:
+    """Tell from its header whether an object that has arrived is to be kept.
+
+    `uid` and `sop_class` are what was announced; None where the class was not.
+    """
     with path.open("rb") as stream:
         try:
             film = parse_dicom(stream)
@@ -208,6 +211,8 @@ def _look_at(path: Path, uid: str, sop_class: str) -> StoreStatus:
         elements = film.elements
         if film.is_cut:
             return StoreStatus.NOT_UNDERSTOOD
-    if elements.text("SOPInstanceUID") != uid or elements.text("SOPClassUID") != sop_class:
+    if elements.text("SOPInstanceUID") != uid:
+        return StoreStatus.WRONG_CLASS
+    if sop_class is not None and elements.text("SOPClassUID") != sop_class:
         return StoreStatus.WRONG_CLASS
     return StoreStatus.SUCCESS if own_mark(elements) is None else StoreStatus.OWN_RESULT
