@@ -59,7 +59,10 @@ const put = (key, html) => {
   const body = make(html);
   const before = lines.get(key)?.body;
   const focused = before && focusIn(before);
-  before?.replaceWith(body);
+  if (before) {
+    body.hidden = before.hidden;
+    before.replaceWith(body);
+  }
   take(body);
   if (focused) body.querySelector(focused)?.focus();
 };
@@ -81,21 +84,44 @@ const arrange = () => {
   }
 };
 
+// A table of 500 rows takes the browser half a second to lay out: what is on the screen comes at
+// once, the rest in pieces between which it can do something else.
+const PIECE = 40;
+let waiting = [];
+let showing = 0;
+const showBody = (body) => {
+  body.hidden = false;
+  // Not when it is scrolled to: Chromium prints a picture that was not fetched as a black square.
+  for (const picture of body.querySelectorAll("img[loading]")) picture.loading = "eager";
+};
+const showPiece = () => {
+  waiting.splice(0, PIECE).forEach(showBody);
+  showing = waiting.length ? setTimeout(showPiece, 0) : 0;
+};
+const showAll = () => {
+  waiting.splice(0).forEach(showBody);
+};
+
 const filter = () => {
   const wanted = plain(find("find").value).split(/\s+/).filter(Boolean);
   const chosen = find("show").value;
-  const counts = new Map([...document.querySelectorAll("section.group")].map((one) => [one, 0]));
   let count = 0;
-  for (const { body, text } of lines.values()) {
-    const section = body.closest("section");
+  waiting = [];
+  for (const section of document.querySelectorAll("section.group")) {
     const isChosen = !chosen || chosen === section.id;
-    const isHidden = !isChosen || !wanted.every((word) => text.includes(word));
-    if (body.hidden !== isHidden) body.hidden = isHidden;
-    if (isHidden) continue;
-    count += 1;
-    counts.set(section, counts.get(section) + 1);
+    let visible = 0;
+    for (const body of section.querySelectorAll("tbody")) {
+      const { text } = lines.get(body.id);
+      const isHidden = !isChosen || !wanted.every((word) => text.includes(word));
+      if (isHidden && !body.hidden) body.hidden = true;
+      if (!isHidden && body.hidden) waiting.push(body);
+      visible += isHidden ? 0 : 1;
+    }
+    section.hidden = visible === 0;
+    count += visible;
   }
-  for (const [section, visible] of counts) section.hidden = visible === 0;
+  clearTimeout(showing);
+  showPiece();
   const isWhole = !wanted.length && !chosen;
   find("shown").textContent = isWhole
     ? "" : words.shown.replace("{shown}", count).replace("{total}", lines.size);
@@ -142,12 +168,14 @@ news.addEventListener("message", (event) => showNews(JSON.parse(event.data)));
 news.addEventListener("open", () => {
   clearTimeout(lost);
   find("lost").hidden = true;
+  find("status").classList.remove("lost");
 });
 news.addEventListener("error", () => {
   clearTimeout(lost);
   lost = setTimeout(() => {
     find("lost").textContent = words.lost;
     find("lost").hidden = false;
+    find("status").classList.add("lost");
   }, 3000);
 });
 
@@ -247,6 +275,7 @@ const viewer = makeViewer({
   undo,
   tell: say,
   neighbour(film, by) {
+    showAll();
     const rows = [...document.querySelectorAll("main section:not([hidden]) tbody:not([hidden]) tr[data-film]")];
     const at = rows.findIndex((row) => Number(row.dataset.film) === film);
     const next = rows[at + by];
@@ -278,6 +307,7 @@ find("tiles").addEventListener("click", (event) => {
   filter();
 });
 find("print").addEventListener("click", () => print());
+addEventListener("beforeprint", showAll);
 find("how").addEventListener("click", () => find("keys").showModal());
 find("close-keys").addEventListener("click", () => find("keys").close());
 find("end")?.addEventListener("click", async () => {

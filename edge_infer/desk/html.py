@@ -8,7 +8,7 @@ desk's own script can run (see `guard.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,6 +25,8 @@ from edge_infer.worklist.marks import CONFIRMED, LONGEST_NOTE, RULED_OUT, Mark, 
 from edge_infer.worklist.rows import ORDER, Decision, count_decisions
 
 _COLUMNS = 7
+_AT_ONCE = 40
+"""Examinations laid out before the page is first shown: more than a screen has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,16 +162,17 @@ def hides_picture(film: LiveFilm, live: LiveDay) -> bool:
 def _picture(film: LiveFilm, live: LiveDay, words: Words) -> str:
     """Return a button that opens the film; of one without a picture, empty."""
     name = words.desk.open_film.format(rank=film.rank)
-    inside = '<span class="blank" aria-hidden="true">+</span>'
+    inside, kind = '<span class="blank" aria-hidden="true">+</span>', " empty"
     if hides_picture(film, live):
         inside = f'<span class="blank">{words.page.hidden_picture}</span>'
     elif film.row.thumbnail:
         # The content in the address: a film that was replaced has another picture.
         version = (film.file.sha256 or "")[:12]
+        kind = ""
         inside = f'<img src="thumbnail/{film.number}?{version}" alt="" decoding="async">'
     return (
-        f'<button type="button" class="look open" data-film="{film.number}" aria-label="{name}">'
-        f"{inside}</button>"
+        f'<button type="button" class="look open{kind}" data-film="{film.number}" '
+        f'aria-label="{name}">{inside}</button>'
     )
 
 
@@ -268,7 +271,8 @@ def render_desk(live: LiveDay, around: Surroundings, *, version: int) -> str:
     """Return the whole page."""
     words = around.words
     head = render_head(live, around)
-    sections = "".join(_section(decision, live, words) for decision in ORDER)
+    at_once = {study.key for study in live.studies[:_AT_ONCE]}
+    sections = "".join(_section(decision, live, words, at_once) for decision in ORDER)
     choices = "".join(
         f'<option value="{KEYS[decision]}">{words.page.groups[decision].label}</option>'
         for decision in ORDER
@@ -328,7 +332,10 @@ def _script_words(words: Words) -> dict[str, str]:
     }
 
 
-def _section(decision: Decision | None, live: LiveDay, words: Words) -> str:
+def _section(
+    decision: Decision | None, live: LiveDay, words: Words, at_once: Collection[str]
+) -> str:
+    """Return a group; the lines of examinations that are not `at_once` are shown by the script."""
     studies = [study for study in live.studies if study.decision is decision]
     columns = words.page.columns
     return _SECTION.format(
@@ -343,8 +350,18 @@ def _section(decision: Decision | None, live: LiveDay, words: Words) -> str:
         else _SCREENED_HEAD.format(
             columns.abnormal_score if decision is Decision.ABNORMAL else columns.score, columns
         ),
-        lines="".join(render_lines(study, live, words) for study in studies),
+        lines="".join(
+            render_lines(study, live, words)
+            if study.key in at_once
+            else _put_off(render_lines(study, live, words))
+            for study in studies
+        ),
     )
+
+
+def _put_off(lines: str) -> str:
+    """Return lines that are shown, and whose pictures are fetched, once the page is there."""
+    return lines.replace("<tbody", "<tbody hidden", 1).replace("<img ", '<img loading="lazy" ')
 
 
 _LINE = """\
