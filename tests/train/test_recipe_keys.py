@@ -16,7 +16,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipe.md"
 
 def test_the_page_is_what_the_command_prints() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert text.split("```toml\n")[1] == "\n".join(describe_keys()) + "\n```\n", (
+    assert text.split("~~~toml\n")[1] == "\n".join(describe_keys()) + "\n~~~\n", (
         "make the page again: its lower half is what `cxr-train recipe` prints"
     )
 

@@ -209,7 +209,9 @@ class Row:
 
 def draw_rows(rows: Sequence[Row], label: str, *, width: float = 1060) -> Markup:
     """Draw proportions, 0 to 1, each with its interval in a row of its own, goals as marks."""
-    left, right, row = 340.0, 260.0, 24.0
+    # Letters are some six and a half pixels wide: no name may begin outside the picture.
+    left = 24 + 6.7 * max([20, *(len(one.name) for one in rows)])
+    right, row = 220.0, 24.0
     height = row * max(1, len(rows))
     box = Box(left=left, top=10, width=width - left - right, height=height, low=0, high=1)
     parts = list(axis_across(box, label))

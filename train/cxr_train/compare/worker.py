@@ -36,16 +36,9 @@ class Worker:
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
         """End the process; at once where something went wrong here."""
-        if self._process is None:
-            return
-        if kind is not None:
+        if self._process is not None and kind is not None:
             self._process.kill()
-        with suppress(OSError):
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._close()
 
     def run(self, module: str, words: Sequence[object], task: Task) -> tuple[int, str]:
         """Run the command in `module` with these words; return its exit code and what it said.
@@ -66,8 +59,21 @@ class Worker:
                 said.append(line)
         return process.wait() or 1, "".join(said)
 
+    def _close(self) -> None:
+        """Let the process end, as it does when nothing more can be asked."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(OSError):
+            process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
     def _started(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._close()
+        if self._process is None:
             more = {"OMP_NUM_THREADS": str(self._threads)} if self._threads else {}
             environment = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", SHOWN_BY_PARENT: "1", **more}
             self._process = subprocess.Popen(
