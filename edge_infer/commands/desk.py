@@ -216,9 +216,24 @@ def _check_entrance(
             )
     assert password_file is not None and tls_cert is not None and tls_key is not None
     password = _read_password(password_file)
+    _require_tls(tls_cert, tls_key)
     from edge_infer.desk.server import Entrance
 
     return Entrance(address=str(address), password=password, certificate=tls_cert, key=tls_key)
+
+
+def _require_tls(certificate: Path, key: Path) -> None:
+    import ssl
+
+    try:
+        # An empty password: a key that has one would be asked for on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, lambda: "")
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(
+            "it and the file of --tls-key are no certificate and its key (PEM, without a "
+            "password).",
+            param_hint="--tls-cert",
+        ) from error
 
 
 def _read_password(path: Path) -> str:

@@ -72,6 +72,14 @@ def test_a_weak_password_is_refused(
     assert "10 characters" in said and "short" not in said.replace("shorter", "")
 
 
+def test_files_that_are_no_certificate_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, Path]
+) -> None:
+    words: list[str | Path] = ["--listen", "127.0.0.1", "--password-file", files["password"]]
+    words += ["--tls-cert", files["cert"], "--tls-key", files["key"]]
+    assert "are no certificate and its key" in refused(capsys, tmp_path, *words)
+
+
 def test_what_is_only_for_a_second_pc_is_refused_without_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, Path]
 ) -> None:
