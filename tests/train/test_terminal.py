@@ -29,6 +29,8 @@ def test_a_task_says_how_far_and_how_long(monkeypatch: pytest.MonkeyPatch) -> No
     now[0] += 120
     task.at(2, 6, "cnn5, none")
     assert str(task) == "cell 2 of 6, 4 min left, cnn5, none"
+    task.on(3, 6, "cnn5, standard")
+    assert str(task) == "cell 3 of 6, 4 min left, cnn5, standard"
     task.at(6, 6)
     assert str(task) == "cell 6 of 6"
     assert str(Task("reading")) == "reading"

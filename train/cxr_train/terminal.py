@@ -46,19 +46,25 @@ class Task:
     def __init__(self, what: str, *, only_live: bool = False) -> None:
         self.only_live = only_live
         self._what, self._detail = what, ""
-        self._done = self._total = 0
+        self._done = self._total = self._begun = 0
         self._began = time.monotonic()
 
     def at(self, done: int, total: int, detail: str = "") -> None:
         """Say that `done` of `total` are done, and in `detail` what else is worth a look."""
         self._done, self._total, self._detail = done, total, detail
+        self._begun = done
+
+    def on(self, number: int, total: int, detail: str = "") -> None:
+        """Say that one of `total` is worked on, the `number`-th, from 1."""
+        self.at(number - 1, total, detail)
+        self._begun = number
 
     def note(self, detail: str) -> None:
         """Say what is worth a look, where nothing is counted."""
         self._detail = detail
 
     def __str__(self) -> str:
-        counted = f" {self._done} of {self._total}" if self._total else ""
+        counted = f" {self._begun} of {self._total}" if self._total else ""
         spent = time.monotonic() - self._began
         left = "" if self._total or spent < _FIRST_PLAIN_S else f"{in_words(spent)} so far"
         if 0 < self._done < self._total:

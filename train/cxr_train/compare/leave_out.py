@@ -78,8 +78,8 @@ def leave_out(
         f"{describe_films(examples)}"
     )
     with Worker() as worker, working("fold") as task:
-        for number, sources in enumerate(parted):
-            task.at(number, len(parted))
+        for number, sources in enumerate(parted, 1):
+            task.on(number, len(parted))
             named = f"without {', '.join(sources)}"
             say(named)
             folder = out / "runs" / _folder_name(sources, arch, augment)

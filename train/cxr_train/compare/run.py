@@ -90,8 +90,8 @@ def compare(
         _Crew(cells, data, out, budget=spent, jobs=jobs, cache=cache) as crew,
         working("cell") as task,
     ):
-        for number, cell in enumerate(cells):
-            task.at(number, len(cells))
+        for number, cell in enumerate(cells, 1):
+            task.on(number, len(cells))
             for line in crew.train(cell):
                 _tell(line)
             exported = crew.export(cell) if int8 else "--no-int8"

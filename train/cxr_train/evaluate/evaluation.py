@@ -91,8 +91,8 @@ def evaluate(
     say(f"{model.name}; {describe_films([one for one in examples if one.split in chosen])}")
     results = []
     with working("split") as task:
-        for number, split in enumerate(chosen):
-            task.at(number, len(chosen), split)
+        for number, split in enumerate(chosen, 1):
+            task.on(number, len(chosen), split)
             results.append(_evaluate_split(model, examples, split, cache))
     figures = [metric for result in results for metric in result.metrics]
     evaluation = Evaluation(
