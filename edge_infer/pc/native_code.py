@@ -36,6 +36,15 @@ def limit_threads() -> None:
         os.environ[name] = str(THREADS_PER_PROCESS)
 
 
+def forgo_requests() -> None:
+    """Let `import requests` fail in this process, as where it is not installed.
+
+    pydicom imports it where it is there (the extra `dicom` brings it), to download test files; its
+    import alone opens a socket, to try IPv6.
+    """
+    sys.modules.setdefault("requests", None)  # type: ignore[arg-type]
+
+
 def forgo_wmi() -> None:
     """Keep `platform` from asking Windows' WMI what PC this is; before anything imports it.
 

@@ -11,7 +11,13 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from edge_infer.errors import ImageError, ReasonCode, UnreadableImage
-from edge_infer.pc.native_code import forgo_wmi, import_opencv, limit_threads, silence_stderr
+from edge_infer.pc.native_code import (
+    forgo_requests,
+    forgo_wmi,
+    import_opencv,
+    limit_threads,
+    silence_stderr,
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def serve(connection: Connection[object, object]) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     forgo_wmi()
+    forgo_requests()
     limit_threads()
     try:
         try:
