@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -161,6 +162,9 @@ def listen(
         from edge_infer.net.spool import Spool
         from edge_infer.net.support_log import SupportLog
 
+        warnings.simplefilter(
+            "ignore"
+        )  # pydicom's quote values of objects, which may name somebody
         known = load_peers(peers) if peers is not None else None
         sending = None
         if dicom_out is not None or send_to:
