@@ -378,6 +378,39 @@ _SENTENCES: Final = {
     "{} cannot be written ({}): free the disk or name another file.": (
         "{0}에 쓸 수 없습니다({1}). 디스크를 비우거나 다른 파일을 지정하십시오."
     ),
+    "{} films found, {} fetched": "영상 {0}개 가운데 {1}개를 가져왔습니다",
+    "{} was rejected by cxr-export and screens nothing: {}": (
+        "{0}은(는) cxr-export가 거부한 모델이라 선별에 쓸 수 없습니다: {1}"
+    ),
+    "Results cannot be written into {} ({}): free the disk or name another folder with "
+    "--dicom-out.": (
+        "{0}에 결과를 쓸 수 없습니다({1}). 디스크를 비우거나 --dicom-out으로 다른 폴더를 지정하십시오."
+    ),
+    "{} does not answer ({}): check URL and network.": (
+        "{0}이(가) 응답하지 않습니다({1}). 주소와 네트워크를 확인하십시오."
+    ),
+    "{} has a certificate that is not trusted here: name its --tls-ca ({}).": (
+        "{0}의 인증서를 여기서 신뢰할 수 없습니다. --tls-ca를 지정하십시오({1})."
+    ),
+    "Films cannot be kept in {} ({}): free the disk and run again, it goes on where it stopped.": (
+        "{0}에 영상을 보관할 수 없습니다({1}). 디스크를 비우고 다시 실행하면 멈춘 곳부터 이어집니다."
+    ),
+    "The outbox in {} cannot be kept ({}): free the disk, or move {} away and run again; what was "
+    "made is found again by its UID.": (
+        "{0}의 보낼 편지함을 보관할 수 없습니다({1}). 디스크를 비우거나 {2}을(를) 옮기고 다시 "
+        "실행하십시오. 만든 것은 UID로 다시 찾습니다."
+    ),
+    "The film was changed since it was screened.": "선별한 뒤에 영상이 바뀌었습니다.",
+    "The film is no DICOM object of a study and a series, so no result can belong to it.": (
+        "검사와 시리즈가 있는 DICOM 영상이 아니어서 결과를 붙일 수 없습니다."
+    ),
+    "QualityControlImage (0028,0300) is 'YES': the film is of no patient.": (
+        "QualityControlImage (0028,0300) 값이 'YES'이므로 환자의 영상이 아닙니다."
+    ),
+    "Films cannot be kept in {} ({}): free the disk or name another folder with --out.": (
+        "{0}에 영상을 보관할 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 폴더를 지정하십시오."
+    ),
+    "No log can be written in {} ({}).": "{0}에 기록을 쓸 수 없습니다({1}).",
     "The desk cannot listen on {}:{} ({}): name this PC's own address and a free port.": (
         "{0}:{1}에서 페이지를 열 수 없습니다({2}). 이 PC의 주소와 비어 있는 포트를 지정하십시오."
     ),
