@@ -384,7 +384,8 @@ _SENTENCES: Final = {
     ),
     "Results cannot be written into {} ({}): free the disk or name another folder with "
     "--dicom-out.": (
-        "{0}에 결과를 쓸 수 없습니다({1}). 디스크를 비우거나 --dicom-out으로 다른 폴더를 지정하십시오."
+        "{0}에 결과를 쓸 수 없습니다({1}). 디스크를 비우거나 --dicom-out으로 다른 "
+        "폴더를 지정하십시오."
     ),
     "{} does not answer ({}): check URL and network.": (
         "{0}이(가) 응답하지 않습니다({1}). 주소와 네트워크를 확인하십시오."
@@ -393,7 +394,8 @@ _SENTENCES: Final = {
         "{0}의 인증서를 여기서 신뢰할 수 없습니다. --tls-ca를 지정하십시오({1})."
     ),
     "Films cannot be kept in {} ({}): free the disk and run again, it goes on where it stopped.": (
-        "{0}에 영상을 보관할 수 없습니다({1}). 디스크를 비우고 다시 실행하면 멈춘 곳부터 이어집니다."
+        "{0}에 영상을 보관할 수 없습니다({1}). 디스크를 비우고 다시 실행하면 멈춘 "
+        "곳부터 이어집니다."
     ),
     "The outbox in {} cannot be kept ({}): free the disk, or move {} away and run again; what was "
     "made is found again by its UID.": (
@@ -408,7 +410,8 @@ _SENTENCES: Final = {
         "QualityControlImage (0028,0300) 값이 'YES'이므로 환자의 영상이 아닙니다."
     ),
     "Films cannot be kept in {} ({}): free the disk or name another folder with --out.": (
-        "{0}에 영상을 보관할 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 폴더를 지정하십시오."
+        "{0}에 영상을 보관할 수 없습니다({1}). 디스크를 비우거나 --out으로 다른 "
+        "폴더를 지정하십시오."
     ),
     "No log can be written in {} ({}).": "{0}에 기록을 쓸 수 없습니다({1}).",
     "The desk cannot listen on {}:{} ({}): name this PC's own address and a free port.": (
