@@ -39,8 +39,8 @@ def limit_threads() -> None:
 def forgo_requests() -> None:
     """Let `import requests` fail in this process, as where it is not installed.
 
-    pydicom imports it where it is there (the extra `dicom` brings it), to download test files; its
-    import alone opens a socket, to try IPv6.
+    pydicom imports it where it is there, to download test files; its import alone opens a socket,
+    to try IPv6.
     """
     sys.modules.setdefault("requests", None)  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from edge_infer.net.fetch import fetch_day
 from edge_infer.net.limits import Limits
 from edge_infer.net.spool import Spool
 from edge_infer.net.support_log import SupportLog
+from edge_infer.net.targets import Target
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.made_day import TINY
 from tests.edge.net.made_nodes import film, uid_of
@@ -33,8 +35,8 @@ DAY = date(2026, 11, 23)
 KNOWN = {"CXR_DICOMWEB_USER": USER, "CXR_DICOMWEB_PASSWORD": PASSWORD}
 
 
-def day_film(number: int, **elements: str | None) -> bytes:
-    own = {"SeriesInstanceUID": f"1.2.3.9.{number}", "PatientID": f"P{number}"}
+def day_film(number: int, **elements: Any) -> bytes:
+    own: dict[str, Any] = {"SeriesInstanceUID": f"1.2.3.9.{number}", "PatientID": f"P{number}"}
     return film(number, **{**WHOLE_HEADER, **own, **elements})
 
 
@@ -79,7 +81,10 @@ def test_results_go_into_their_studies_once_by_both_ways(
     day = keep_day(tmp_path, settings, films=2)
     with orthanc(tmp_path / "orthanc") as server:
         archive = open_archive(server.dicomweb, None, None, environment=KNOWN)
-        targets = [node_at(server.dicom_port, "ORTHANC"), ArchiveTarget(archive=archive)]
+        targets: list[Target] = [
+            node_at(server.dicom_port, "ORTHANC"),
+            ArchiveTarget(archive=archive),
+        ]
         for _ in range(2):
             with closing(delivery_of(tmp_path, pool, *targets)) as delivery:
                 delivery.step([day])
