@@ -36,6 +36,7 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 
 from edge_infer.net.limits import Limits
 from edge_infer.net.services import StoreStatus
+from edge_infer.net.sockets import close_sockets_for_sure
 from edge_infer.net.spool import Spool, discard
 
 _LONGEST_COMMAND = 2**16
@@ -171,6 +172,7 @@ class _BoundedSocket(AssociationSocket):
     """Reads PDUs no longer and no slower than is borne."""
 
     def __init__(self, association: Association, client: socket.socket, limits: Limits) -> None:
+        close_sockets_for_sure()
         super().__init__(association, client_socket=client)
         self._limits = limits
 

@@ -18,6 +18,7 @@ from edge_infer.net.services import (
     VERIFICATION_CLASS,
     VERIFICATION_SYNTAXES,
 )
+from edge_infer.net.sockets import close_sockets_for_sure
 
 _TIMEOUT_S: Final = 10.0
 
@@ -56,6 +57,7 @@ def echo(
     entity = make_entity(calling, timeout_s=timeout_s)
     entity.add_requested_context(VERIFICATION_CLASS, [one.uid for one in VERIFICATION_SYNTAXES])
     rejected: list[tuple[int, int, int]] = []
+    close_sockets_for_sure()
     association = entity.associate(
         node.host,
         node.port,

@@ -15,6 +15,7 @@ from pynetdicom import evt
 from edge_infer.net.address import NodeAddress
 from edge_infer.net.echo import explain_failure, make_entity, note_rejection
 from edge_infer.net.services import RESULT_CLASSES, RESULT_SYNTAXES
+from edge_infer.net.sockets import close_sockets_for_sure
 
 _TIMEOUT_S: Final = 30.0
 _BUSY = range(0xA700, 0xA800)
@@ -68,6 +69,7 @@ class NodeTarget:
         for sop_class in RESULT_CLASSES:
             entity.add_requested_context(sop_class, [one.uid for one in RESULT_SYNTAXES])
         rejected: list[tuple[int, int, int]] = []
+        close_sockets_for_sure()
         association = entity.associate(
             self.node.host,
             self.node.port,
