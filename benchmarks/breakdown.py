@@ -55,7 +55,7 @@ STAGES = {
         "films.dicom.reader:read_dicom",
         "films.raster.reader:read_raster",
     ),
-    "model input": ("model.preprocess:to_model_input",),
+    "model input": ("model.preprocess:shrink_grey", "model.preprocess:stretch_grey"),
     "thumbnail": ("flow.screen:prepare_film",),
 }
 """Public functions of edge_infer; what one calls beside those named counts as its own."""
@@ -88,6 +88,7 @@ class Line:
         from edge_infer.films.look import look_at
         from edge_infer.flow import screen
         from edge_infer.model.findings import to_finding
+        from edge_infer.model.preprocess import stretch_grey
         from edge_infer.worklist.rows import screened_row
 
         read = partial(screen.prepare_film, **self._wanted)
@@ -99,7 +100,7 @@ class Line:
         self._pipe[0].send_bytes(pickle.dumps(film))
         pickle.loads(self._pipe[0].recv_bytes())
         times.append(clock())
-        logits = self.classifier.run(film.image[None]).logits[0]
+        logits = self.classifier.run(stretch_grey(film.grey)[None, None]).logits[0]
         times.append(clock())
         card = self.classifier.card
         row = screened_row(

@@ -29,7 +29,7 @@ from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import to_finding
 from edge_infer.model.heatmap import draw_heat, spread_heat
 from edge_infer.model.model_card import CLASSES
-from edge_infer.model.preprocess import to_model_input
+from edge_infer.model.preprocess import stretch_grey, to_model_input
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -183,7 +183,7 @@ def measure_cost(classifier: Classifier) -> None:
                 include_patient=False,
             )
             read = time.perf_counter()
-            output = classifier.run(film.image[None])
+            output = classifier.run(stretch_grey(film.grey)[None, None])
             to_finding(output.logits[0], classifier.card)
             middle = time.perf_counter()
             scoring.append(middle - read)

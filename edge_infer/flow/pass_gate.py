@@ -16,17 +16,8 @@ from numpy.typing import NDArray
 from edge_infer.errors import ReasonCode, UnsupportedImage
 from edge_infer.films.study import StudyInfo
 from edge_infer.model.classifier import Classifier, ModelOutput
-from edge_infer.model.gate import (
-    RIGHTING,
-    Gate,
-    GateReading,
-    GateState,
-    Grey,
-    Remark,
-    Verdict,
-    put_right,
-    read_gate,
-)
+from edge_infer.model.gate import Gate, GateState, Remark
+from edge_infer.model.gate_reading import RIGHTING, GateReading, Grey, Verdict, put_right, read_gate
 from edge_infer.model.preprocess import stretch_grey
 
 

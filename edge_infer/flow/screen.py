@@ -21,7 +21,8 @@ from edge_infer.films.study import Identity, StudyInfo
 from edge_infer.flow.pass_gate import pass_gate
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.gate import GateState, put_right
+from edge_infer.model.gate import GateState
+from edge_infer.model.gate_reading import put_right
 from edge_infer.model.model_file import ModelFile, load_model_file
 from edge_infer.model.preprocess import PREPROCESSING_VERSION, shrink_grey, stretch_grey
 from edge_infer.model.self_test import run_self_test

@@ -13,7 +13,8 @@ from edge_infer.errors import ReasonCode, UnsupportedImage
 from edge_infer.films.study import InputType, StudyInfo
 from edge_infer.flow.pass_gate import as_in_file, pass_gate
 from edge_infer.model.classifier import Classifier, ModelOutput
-from edge_infer.model.gate import GateState, is_doubt, put_right
+from edge_infer.model.gate import GateState, is_doubt
+from edge_infer.model.gate_reading import put_right
 from edge_infer.model.model_card import ModelCard
 from edge_infer.model.preprocess import stretch_grey
 from tests.edge.made_day import make_card

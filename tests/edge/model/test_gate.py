@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from edge_infer.errors import ModelError, ReasonCode
-from edge_infer.model.gate import (
-    RIGHTING,
-    GateFigure,
-    GateState,
-    Verdict,
-    is_doubt,
-    is_gate,
-    put_right,
-    read_gate,
-)
+from edge_infer.model.gate import GateFigure, GateState, is_doubt, is_gate
+from edge_infer.model.gate_reading import RIGHTING, Verdict, put_right, read_gate
 from tests.edge.made_gate import make_gate, make_gate_logits
 
 

@@ -14,7 +14,8 @@ from cxr_train.gate.figures import (
     gate_tenths,
 )
 from cxr_train.gate.pictures import GateConfig, Picture
-from edge_infer.model.gate import GateState, read_gate
+from edge_infer.model.gate import GateState
+from edge_infer.model.gate_reading import read_gate
 from tests.edge.made_gate import make_gate
 
 

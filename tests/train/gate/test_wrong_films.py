@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from cxr_train.gate import wrong_films
 from cxr_train.gate.wrong_films import MAKERS, Maker
-from edge_infer.model.gate import GateState, put_right
+from edge_infer.model.gate import GateState
+from edge_infer.model.gate_reading import put_right
 
 
 @pytest.fixture(scope="module")
