@@ -85,9 +85,10 @@ def test_torchrun_fit_trains_the_network_that_one_process_would(tmp_path: Path) 
     data, recipe = write_data(tmp_path / "data"), tmp_path / "recipe.toml"
     config = read(recipe)
     two = tmp_path / "runs" / "two"
-    done = torchrun("-m", "cxr_train.cli", "fit", data, "--out", two, "--recipe", recipe)
+    words = ["fit", data, "--out", two, "--recipe", recipe, "--keep-all"]
+    done = torchrun("-m", "cxr_train.cli", *words)
     assert done.returncode == 0, done.stderr
-    fit_run(config, data, tmp_path / "one")
+    fit_run(config, data, tmp_path / "one", keep_all=True)
     start = start_state(config, torch.device("cpu")).network.state_dict()
     begin = torch.cat([value.flatten() for key, value in start.items() if "running" not in key])
     moved = (weights(tmp_path / "one") - begin).norm()
