@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_infer.commands.ending import INTERRUPTED, exit_when_interrupted, run_command
+from edge_infer.commands.options import (
+    ModelOption,
+    PageLangOption,
+    SiteOption,
+    WorkersOption,
+)
 from edge_infer.commands.paths import choose_folder, require_films
 from edge_infer.commands.terminal import printable
 from edge_infer.pc.language import Lang, default_language
-from edge_infer.pc.machine import MOST_WORKERS, default_workers
+from edge_infer.pc.machine import default_workers
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
 
@@ -47,29 +53,16 @@ def desk(
             help="Folder for the results; default: cxr-YYYY-MM-DD here, never inside FOLDER.",
         ),
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
-    ] = None,
-    site: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
-        ),
-    ] = None,
+    model: ModelOption = None,
+    site: SiteOption = None,
+    workers: WorkersOption = None,
     include_patient: Annotated[
         bool,
         typer.Option(
             "--include-patient", help="Show name, id, birth date and accession number too."
         ),
     ] = False,
-    lang: Annotated[
-        Lang | None,
-        typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
-    ] = None,
+    lang: PageLangOption = None,
     port: Annotated[
         int | None,
         typer.Option(min=1, max=65535, help="Port; default: 48720, or a free one."),

@@ -16,10 +16,18 @@ import typer
 
 from edge_infer.commands.day_settings import load_day_settings
 from edge_infer.commands.ending import INTERRUPTED, exit_when_interrupted, run_command
+from edge_infer.commands.options import (
+    DicomOutOption,
+    IncludePatientOption,
+    ModelOption,
+    NoHeatmapOption,
+    PageLangOption,
+    QuietOption,
+    SiteOption,
+    WorkersOption,
+)
 from edge_infer.commands.sender import RESULTS_FOLDER, Sending, require_ready, send_days
 from edge_infer.commands.terminal import Progress, summarise
-from edge_infer.pc.language import Lang
-from edge_infer.pc.machine import MOST_WORKERS
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
 
@@ -54,15 +62,8 @@ def fetch(
     send_back: Annotated[
         bool, typer.Option("--send-back", help="Put the results into their studies (STOW-RS).")
     ] = False,
-    dicom_out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Also write each result as DICOM (report, picture) into DIR."
-        ),
-    ] = None,
-    no_heatmap: Annotated[
-        bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
-    ] = False,
+    dicom_out: DicomOutOption = None,
+    no_heatmap: NoHeatmapOption = False,
     credentials: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="User and password, or token: see docs/pacs.md."),
@@ -70,30 +71,12 @@ def fetch(
     tls_ca: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Authority (PEM) of the archive.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
-    ] = None,
-    site: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
-        ),
-    ] = None,
-    include_patient: Annotated[
-        bool,
-        typer.Option(
-            "--include-patient", help="Add name, id, birth date and accession number to the list."
-        ),
-    ] = False,
-    lang: Annotated[
-        Lang | None,
-        typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    model: ModelOption = None,
+    site: SiteOption = None,
+    workers: WorkersOption = None,
+    include_patient: IncludePatientOption = False,
+    lang: PageLangOption = None,
+    quiet: QuietOption = False,
     version: Annotated[  # noqa: ARG001 - its callback has done the work
         bool,
         typer.Option(

@@ -21,6 +21,16 @@ from edge_infer.commands.ending import (
     exit_when_interrupted,
     run_command,
 )
+from edge_infer.commands.options import (
+    DicomOutOption,
+    IncludePatientOption,
+    ModelOption,
+    NoHeatmapOption,
+    QuietOption,
+    SendToOption,
+    SiteOption,
+    WorkersOption,
+)
 from edge_infer.commands.paths import choose_folder, require_films
 from edge_infer.commands.sender import (
     RESULTS_FOLDER,
@@ -38,7 +48,7 @@ from edge_infer.commands.terminal import (
     summarise,
 )
 from edge_infer.pc.language import Lang, default_language
-from edge_infer.pc.machine import MOST_WORKERS, default_workers
+from edge_infer.pc.machine import default_workers
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
 
@@ -72,31 +82,16 @@ def infer(
             help="Folder for the results; default: cxr-YYYY-MM-DD here, never inside an input.",
         ),
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
-    ] = None,
-    site: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
-        ),
-    ] = None,
+    model: ModelOption = None,
+    site: SiteOption = None,
+    workers: WorkersOption = None,
     file_timeout: Annotated[
         float,
         typer.Option(
             min=0.1, metavar="SECONDS", help="A file that takes longer to read is given up."
         ),
     ] = 30.0,
-    include_patient: Annotated[
-        bool,
-        typer.Option(
-            "--include-patient", help="Add name, id, birth date and accession number to the list."
-        ),
-    ] = False,
+    include_patient: IncludePatientOption = False,
     full_decode: Annotated[
         bool,
         typer.Option(
@@ -136,19 +131,9 @@ def infer(
             "--slips", help="Also write slips.html, a request to the laboratory per referral."
         ),
     ] = False,
-    dicom_out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Also write each result as DICOM (report, picture) into DIR."
-        ),
-    ] = None,
-    send_to: Annotated[
-        list[str] | None,
-        typer.Option(metavar="AE@HOST:PORT", help="Send the results to this DICOM node."),
-    ] = None,
-    no_heatmap: Annotated[
-        bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
-    ] = False,
+    dicom_out: DicomOutOption = None,
+    send_to: SendToOption = None,
+    no_heatmap: NoHeatmapOption = False,
     watch: Annotated[
         bool,
         typer.Option(
@@ -168,7 +153,7 @@ def infer(
             help="Write what a helper needs: versions, processor, counts; no name, no path.",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: QuietOption = False,
     version: Annotated[  # noqa: ARG001 - its callback has done the work
         bool,
         typer.Option(

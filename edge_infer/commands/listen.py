@@ -20,10 +20,19 @@ import typer
 
 from edge_infer.commands.day_settings import load_day_settings
 from edge_infer.commands.ending import CANNOT_START, INTERRUPTED, exit_when_interrupted, run_command
+from edge_infer.commands.options import (
+    DicomOutOption,
+    IncludePatientOption,
+    ModelOption,
+    NoHeatmapOption,
+    PageLangOption,
+    QuietOption,
+    SendToOption,
+    SiteOption,
+    WorkersOption,
+)
 from edge_infer.commands.sender import RESULTS_FOLDER, Sending, following, require_ready
 from edge_infer.commands.terminal import Progress, WatchLine, summarise
-from edge_infer.pc.language import Lang
-from edge_infer.pc.machine import MOST_WORKERS
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
 
@@ -65,29 +74,11 @@ def listen(
         Path | None,
         typer.Option(metavar="FILE", help="Who may send, from where: see docs/pacs.md."),
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
-    ] = None,
-    site: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
-        ),
-    ] = None,
-    include_patient: Annotated[
-        bool,
-        typer.Option(
-            "--include-patient", help="Add name, id, birth date and accession number to the list."
-        ),
-    ] = False,
-    lang: Annotated[
-        Lang | None,
-        typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
-    ] = None,
+    model: ModelOption = None,
+    site: SiteOption = None,
+    workers: WorkersOption = None,
+    include_patient: IncludePatientOption = False,
+    lang: PageLangOption = None,
     keep_days: Annotated[
         int,
         typer.Option(min=1, metavar="N", help="Films received longer ago are removed."),
@@ -101,19 +92,9 @@ def listen(
     min_free_mb: Annotated[
         int, typer.Option(min=1, metavar="MB", help="Free disk below which films are refused.")
     ] = 1024,
-    dicom_out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Also write each result as DICOM (report, picture) into DIR."
-        ),
-    ] = None,
-    send_to: Annotated[
-        list[str] | None,
-        typer.Option(metavar="AE@HOST:PORT", help="Send the results to this DICOM node."),
-    ] = None,
-    no_heatmap: Annotated[
-        bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
-    ] = False,
+    dicom_out: DicomOutOption = None,
+    send_to: SendToOption = None,
+    no_heatmap: NoHeatmapOption = False,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificate (PEM): only TLS is spoken.")
     ] = None,
@@ -130,7 +111,7 @@ def listen(
             metavar="HOST:PORT", help="Ask another node for an echo instead; TITLE@ before it."
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: QuietOption = False,
     version: Annotated[  # noqa: ARG001 - its callback has done the work
         bool,
         typer.Option(

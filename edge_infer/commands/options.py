@@ -1,0 +1,47 @@
+"""Options that several commands have, each with one name, one range and one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_infer.pc.language import Lang
+from edge_infer.pc.machine import MOST_WORKERS
+
+ModelOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
+]
+SiteOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Site file with your own TB threshold: cxr-calibrate."),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MOST_WORKERS, metavar="N", help="Processes; default: the physical cores."
+    ),
+]
+IncludePatientOption = Annotated[
+    bool,
+    typer.Option(
+        "--include-patient", help="Add name, id, birth date and accession number to the list."
+    ),
+]
+PageLangOption = Annotated[
+    Lang | None,
+    typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
+]
+DicomOutOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Also write each result as DICOM (report, picture) into DIR."),
+]
+SendToOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="AE@HOST:PORT", help="Send the results to this DICOM node."),
+]
+NoHeatmapOption = Annotated[
+    bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
