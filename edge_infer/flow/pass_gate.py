@@ -127,17 +127,18 @@ def as_in_file(heat: NDArray[Grey], reason: str) -> NDArray[Grey]:
 
     `reason` is what stands beside its scores.
     """
-    for state, quarters in _QUARTERS_LEFT.items():
+    for state, opposite in _OPPOSITE.items():
         if reason == _RIGHTED[state].sentence:
-            return np.ascontiguousarray(np.rot90(heat, quarters))
+            return put_right(heat, opposite)
     return heat
 
 
-_QUARTERS_LEFT: Final = {
-    GateState.TURNED_LEFT: 1,
-    GateState.TURNED_RIGHT: -1,
-    GateState.UPSIDE_DOWN: 2,
+_OPPOSITE: Final = {
+    GateState.TURNED_LEFT: GateState.TURNED_RIGHT,
+    GateState.TURNED_RIGHT: GateState.TURNED_LEFT,
+    GateState.UPSIDE_DOWN: GateState.UPSIDE_DOWN,
 }
+"""Putting a picture of the other state right turns an upright one into this one."""
 
 
 def _try_righted(

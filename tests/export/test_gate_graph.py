@@ -13,7 +13,8 @@ import torch
 
 from cxr_export.gate_graph import export_gate
 from cxr_train.errors import DataError
-from cxr_train.gate.head import GateHead, HeadSettings
+from cxr_train.gate.head import GateHead
+from cxr_train.gate.pictures import GateConfig
 from cxr_train.gate.run import GATE_FILE, WEIGHTS_FILE
 from cxr_train.gate.taps import TappedNetwork, cell_statistics
 from edge_infer.errors import ModelError
@@ -25,9 +26,7 @@ from edge_infer.model.model_card import ModelCard
 from edge_infer.model.model_file import load_model_file, with_card
 from edge_infer.model.self_test import run_self_test, self_test_inputs
 
-SETTINGS = HeadSettings(
-    planes=5, hidden=7, epochs=1, batch_size=2, learning_rate=1e-3, weight_decay=0.0, seed=0
-)
+CONFIG = GateConfig(planes=5, hidden=7)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def tapped() -> TappedNetwork:
 @pytest.fixture(scope="module")
 def head(tapped: TappedNetwork) -> GateHead:
     torch.manual_seed(4)
-    return GateHead(tapped.taps, SETTINGS).eval()
+    return GateHead(tapped.taps, CONFIG).eval()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_the_graph_computes_what_the_trained_layers_do(
     inputs = self_test_inputs(224, 224)
     computed = Classifier.load(gated).run(inputs).gate
     assert computed is not None
-    exact = GateHead(tapped.taps, SETTINGS).double().eval()
+    exact = GateHead(tapped.taps, CONFIG).double().eval()
     exact.load_state_dict(head.state_dict())
     for image, logits in zip(inputs, computed, strict=True):
         taps = [torch.from_numpy(one[None]).double() for one in tapped.look(image)]

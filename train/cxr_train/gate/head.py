@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cxr_train.gate.pictures import GateConfig
 from cxr_train.gate.taps import Taps
 from edge_infer.model.gate import GateState
 
@@ -19,30 +20,16 @@ Features = Sequence[NDArray[np.uint8]]
 _CHUNK = 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeadSettings:
-    """How a head is made and trained."""
-
-    planes: int
-    """Channels that each tap is mixed down to."""
-    hidden: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    seed: int
-
-
 class GateHead(nn.Module):
     """Mixes each tap's channels, averages them down to the grid, and weighs every cell."""
 
-    def __init__(self, taps: Taps, settings: HeadSettings) -> None:
+    def __init__(self, taps: Taps, config: GateConfig) -> None:
         super().__init__()
-        widths, planes = taps.widths, settings.planes
+        widths, planes = taps.widths, config.planes
         self.grid = taps.grid
         self.mix = nn.ModuleList(nn.Linear(width, planes) for width in widths)
-        self.hidden = nn.Linear(taps.grid**2 * planes * len(widths), settings.hidden)
-        self.states = nn.Linear(settings.hidden, len(GateState))
+        self.hidden = nn.Linear(taps.grid**2 * planes * len(widths), config.hidden)
+        self.states = nn.Linear(config.hidden, len(GateState))
 
     def forward(self, taps: Sequence[Tensor]) -> Tensor:
         """Return logits [N, states] of float [N, C, h, w] of each tap."""
@@ -86,28 +73,28 @@ def train_head(
     states: NDArray[np.int64],
     rows: NDArray[np.int64],
     taps: Taps,
-    settings: HeadSettings,
+    config: GateConfig,
 ) -> TrainedHead:
     """Train a head on some rows of the features; `states` [N] index GateState.
 
     A state of n pictures is drawn with weight n ** 0.5, so that the few laterals count.
     """
-    torch.manual_seed(settings.seed)
-    rng = np.random.default_rng(settings.seed)
-    head = GateHead(taps, settings)
+    torch.manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    head = GateHead(taps, config)
     means, spreads = _measure(features, rows[:: max(1, len(rows) // 2000)])
     counts = np.bincount(states[rows], minlength=len(GateState)).clip(1)
     odds = counts[states[rows]] ** -0.5
-    steps = max(1, len(rows) // settings.batch_size) * settings.epochs
+    steps = max(1, len(rows) // config.batch_size) * config.epochs
     optimizer = torch.optim.AdamW(
-        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        head.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=steps
+        optimizer, config.learning_rate, total_steps=steps
     )
     head.train()
     for _ in range(steps):
-        some = rows[rng.choice(len(rows), settings.batch_size, p=odds / odds.sum())]
+        some = rows[rng.choice(len(rows), config.batch_size, p=odds / odds.sum())]
         batch = [
             (torch.from_numpy(one[some]).float() - mean) / spread
             for one, mean, spread in zip(features, means, spreads, strict=True)

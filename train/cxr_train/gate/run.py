@@ -24,7 +24,7 @@ from cxr_train.gate.figures import (
     figures_of_kinds,
     gate_tenths,
 )
-from cxr_train.gate.head import Features, HeadSettings, TrainedHead, train_head
+from cxr_train.gate.head import Features, TrainedHead, train_head
 from cxr_train.gate.pictures import (
     OTHERS,
     GateConfig,
@@ -66,17 +66,9 @@ class _Seen:
 
     def train(self, wanted: NDArray[np.bool_], what: str) -> TrainedHead:
         say(f"training the gate on {wanted.sum():,} pictures ({what})")
-        config = self.config
-        settings = HeadSettings(
-            planes=config.planes,
-            hidden=config.hidden,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            seed=config.seed,
+        return train_head(
+            self.features, self.states, np.flatnonzero(wanted), self.taps, self.config
         )
-        return train_head(self.features, self.states, np.flatnonzero(wanted), self.taps, settings)
 
     def judge(
         self, head: TrainedHead, wanted: NDArray[np.bool_]
