@@ -23,6 +23,7 @@ from edge_infer.net.listener import Listener
 from edge_infer.net.spool import Spool
 from edge_infer.net.support_log import SupportLog
 from tests.edge.films.dicom.dicom_factory import make_dicom
+from tests.edge.net.made_nodes import debian_program
 
 TURNS = 3
 ROWS, COLUMNS = 2500, 2048
@@ -56,9 +57,10 @@ def _make_films(folder: Path, count: int) -> list[Path]:
 
 
 def _send(port: int, films: list[Path]) -> float:
+    to = ["-aec", "CXREDGE", "127.0.0.1", str(port)]
     began = time.perf_counter()
     subprocess.run(
-        ["storescu", "-aec", "CXREDGE", "127.0.0.1", str(port), *map(str, films)],
+        [str(debian_program("storescu")), *to, *map(str, films)],
         check=True,
         stderr=subprocess.DEVNULL,
     )
@@ -79,7 +81,8 @@ def _measure_listener(folder: Path, films: list[Path]) -> float:
 def _measure_storescp(folder: Path, films: list[Path]) -> float:
     folder.mkdir()
     port = 11999
-    words = ["storescp", "-aet", "CXREDGE", "-pdu", "131072", "-od", str(folder), str(port)]
+    words = [str(debian_program("storescp")), "-aet", "CXREDGE", "-pdu", "131072"]
+    words += ["-od", str(folder), str(port)]
     with subprocess.Popen(words) as process:
         try:
             time.sleep(1.0)

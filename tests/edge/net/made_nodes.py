@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,9 +30,20 @@ from tests.edge.films.dicom.dicom_factory import EXPLICIT, bands, make_dicom
 PEER = "XRAY1"
 
 
+def debian_program(name: str) -> str | None:
+    """Return the path of a program outside the environment of the running Python, or None.
+
+    pynetdicom brings a `storescu` and an `echoscu` of its own, which an activated environment puts
+    before DCMTK's, and which speak otherwise.
+    """
+    own = Path(sys.executable).parent
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(one for one in places if Path(one) != own))
+
+
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Skip aloud where a Debian program is missing; `.ci/run` installs them."""
-    missing = [one for one in programs if shutil.which(one) is None]
+    missing = [one for one in programs if debian_program(one) is None]
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge_infer.films.dicom.syntax import TransferSyntax
 from edge_infer.net.services import FILM_SYNTAXES
-from tests.edge.net.made_nodes import film, listening, needs, uid_of
+from tests.edge.net.made_nodes import debian_program, film, listening, needs, uid_of
 
 pytestmark = [needs("storescu", "echoscu", "dcmsend"), pytest.mark.slow]
 NEW = (TransferSyntax.HTJ2K_LOSSLESS, TransferSyntax.HTJ2K_LOSSLESS_RPCL, TransferSyntax.HTJ2K)
@@ -18,10 +18,9 @@ NEW = (TransferSyntax.HTJ2K_LOSSLESS, TransferSyntax.HTJ2K_LOSSLESS_RPCL, Transf
 KNOWN = [one for one in FILM_SYNTAXES if one not in NEW]
 
 
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(word) for word in words], capture_output=True, encoding="latin-1", timeout=300
-    )
+def run(program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [str(debian_program(program)), *map(str, words)]
+    return subprocess.run(command, capture_output=True, encoding="latin-1", timeout=300)
 
 
 def write_films(folder: Path) -> list[Path]:
