@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,7 @@ USER, PASSWORD = "clinic", "se:cret"
 class Orthanc:
     """A running Orthanc."""
 
+    folder: Path
     http_port: int
     dicom_port: int
 
@@ -37,14 +39,19 @@ class Orthanc:
         return f"http://127.0.0.1:{self.http_port}/dicom-web"
 
     def ask(self, path: str, body: bytes | None = None) -> Any:
-        pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.http_port}/{path}",
-            data=body,
-            headers={"Authorization": f"Basic {pair}"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(self._request(path, body), timeout=60) as answer:
             return json.loads(answer.read())
+
+    def put(self, path: str, body: object) -> None:
+        """Set something that has no answer."""
+        request = self._request(path, json.dumps(body).encode())
+        request.method = "PUT"
+        urllib.request.urlopen(request, timeout=60).close()
+
+    def requests(self, method: str) -> list[str]:
+        """Return the paths that it was asked for by HTTP, in order."""
+        log = (self.folder / "orthanc.log").read_text(encoding="utf-8", errors="replace")
+        return re.findall(rf"\(http\) {method} (\S+)", log)
 
     def upload(self, content: bytes) -> None:
         self.ask("instances", content)
@@ -56,14 +63,18 @@ class Orthanc:
         return found
 
     def file_of(self, instance: str) -> bytes:
-        pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.http_port}/instances/{instance}/file",
-            headers={"Authorization": f"Basic {pair}"},
-        )
+        request = self._request(f"instances/{instance}/file")
         with urllib.request.urlopen(request, timeout=60) as answer:
             content: bytes = answer.read()
             return content
+
+    def _request(self, path: str, body: bytes | None = None) -> urllib.request.Request:
+        pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        return urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}/{path}",
+            data=body,
+            headers={"Authorization": f"Basic {pair}"},
+        )
 
 
 def free_port() -> int:
@@ -74,7 +85,7 @@ def free_port() -> int:
 
 @contextmanager
 def orthanc(folder: Path) -> Iterator[Orthanc]:
-    running = Orthanc(free_port(), free_port())
+    running = Orthanc(folder, free_port(), free_port())
     settings = {
         "StorageDirectory": str(folder / "store"),
         "IndexDirectory": str(folder / "store"),
@@ -93,7 +104,7 @@ def orthanc(folder: Path) -> Iterator[Orthanc]:
     (folder / "orthanc.json").write_text(json.dumps(settings), encoding="utf-8")
     with (folder / "orthanc.log").open("wb") as log:
         process = subprocess.Popen(
-            [PROGRAM, str(folder / "orthanc.json")], stdout=log, stderr=log, cwd=folder
+            [PROGRAM, "--verbose", str(folder / "orthanc.json")], stdout=log, stderr=log, cwd=folder
         )
     try:
         _wait_until_it_answers(running, process)

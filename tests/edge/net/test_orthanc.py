@@ -40,9 +40,9 @@ def day_film(number: int, **elements: Any) -> bytes:
     return film(number, **{**WHOLE_HEADER, **own, **elements})
 
 
-def fill(server: Orthanc, count: int) -> None:
+def fill(server: Orthanc, count: int, *, dx_every: int = 3) -> None:
     for number in range(count):
-        server.upload(day_film(number, Modality="DX" if number % 3 == 0 else "CR"))
+        server.upload(day_film(number, Modality="DX" if number % dx_every == 0 else "CR"))
     server.upload(day_film(900, StudyDate="20261122"))  # of another day
     server.upload(day_film(901, Modality="CT", SOPClassUID="1.2.840.10008.5.1.4.1.1.2"))
 
@@ -57,13 +57,14 @@ def fetch(server: Orthanc, folder: Path) -> tuple[int, int, int]:
     return fetched.found, fetched.new, fetched.failed
 
 
-def test_a_day_is_fetched_page_by_page_and_nothing_twice(tmp_path: Path) -> None:
+def test_a_long_day_is_fetched_whole_and_nothing_twice(tmp_path: Path) -> None:
+    films = 230  # of one modality more than 200, which its paging would pass over
     with orthanc(tmp_path / "orthanc") as server:
-        fill(server, 104)
-        assert fetch(server, tmp_path / "out") == (104, 104, 0)
-        assert fetch(server, tmp_path / "out") == (104, 0, 0)
-    films = Spool(tmp_path / "out" / "spool")
-    assert {films.place_of(uid_of(n)) for n in range(104)} == set(films.films.iterdir())
+        fill(server, films, dx_every=20)
+        assert fetch(server, tmp_path / "out") == (films, films, 0)
+        assert fetch(server, tmp_path / "out") == (films, 0, 0)
+    spool = Spool(tmp_path / "out" / "spool")
+    assert {spool.place_of(uid_of(n)) for n in range(films)} == set(spool.films.iterdir())
 
 
 def test_credentials_open_it_and_are_nowhere_told(tmp_path: Path) -> None:
