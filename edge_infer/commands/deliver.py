@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,7 @@ def deliver(
     full_decode: Annotated[bool, typer.Option("--full-decode", help="As the days.")] = False,
     no_gate: Annotated[bool, typer.Option("--no-gate", help="As the days.")] = False,
     no_heatmap: Annotated[bool, typer.Option("--no-heatmap", help="Plain film.")] = False,
+    min_free_mb: Annotated[int, typer.Option(metavar="MB", help="Below, none are made.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", help="Until stdin ends.")] = False,
     ready: Annotated[bool, typer.Option("--ready", help="Only say whether it could.")] = False,
     dated: Annotated[bool, typer.Option("--dated", help="Later siblings too.")] = False,
@@ -56,8 +58,12 @@ def deliver(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer; it closes our stdin
     from edge_infer.net.delivery import Delivery, deliver_all
 
-    settings = _load(
-        model, site, with_heat=not no_heatmap, full_decode=full_decode, has_gate=not no_gate
+    settings = replace(
+        _load(model, site),
+        with_heat=not no_heatmap,
+        full_decode=full_decode,
+        has_gate=not no_gate,
+        free_bytes=min_free_mb * 2**20,
     )
     targets = _targets(send_to or (), ae_title, stow, credentials, tls_ca)
     with closing(Delivery(dicom_out, settings, targets)) as delivery:
@@ -77,9 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
 
 
-def _load(
-    model: Path | None, site: Path | None, *, with_heat: bool, full_decode: bool, has_gate: bool
-) -> DeliverySettings:
+def _load(model: Path | None, site: Path | None) -> DeliverySettings:
     from edge_infer.model.bundled import bundled_model
     from edge_infer.model.model_file import load_model_file
     from edge_infer.net.delivery import DeliverySettings
@@ -92,9 +96,6 @@ def _load(
         card=clinic.apply(file.card) if clinic else file.card,
         site_id=clinic.site_id if clinic else None,
         package_version=package_version(),
-        with_heat=with_heat,
-        full_decode=full_decode,
-        has_gate=has_gate,
     )
 
 

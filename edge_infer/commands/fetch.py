@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 _HAS_GAPS, _NOTHING_FOUND = 4, 5
+_MIN_FREE_MB = 1024
+"""Free disk below which nothing is fetched and no result made."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -111,6 +113,7 @@ def fetch(
                 with_heat=not no_heatmap,
                 model=model,
                 site=site,
+                min_free_mb=_MIN_FREE_MB,
             )
             require_ready(sending)
         settings = load_day_settings(
@@ -157,7 +160,7 @@ def _fetch(archive: Archive, day: date, spool: Spool, out: Path, *, is_quiet: bo
             day,
             spool,
             log,
-            limits=Limits(),
+            limits=Limits(free_bytes=_MIN_FREE_MB * 2**20),
             say=lambda now: line.say(f"{now.found} films found, {now.new} fetched"),
         )
     films = fetched.found - fetched.own

@@ -8,8 +8,9 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from ipaddress import ip_address
@@ -33,6 +34,7 @@ from edge_infer.commands.options import (
 )
 from edge_infer.commands.sender import RESULTS_FOLDER, Sending, following, require_ready
 from edge_infer.commands.terminal import Progress, WatchLine, summarise
+from edge_infer.errors import ReportError
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 _MB = 2**20
 _REMOVE_EVERY_S = 3600.0
+_LOOK_AGAIN_S = 5.0
 
 
 def _print_version(wanted: bool) -> None:
@@ -156,6 +159,7 @@ def listen(
                 with_heat=not no_heatmap,
                 model=model,
                 site=site,
+                min_free_mb=min_free_mb,
             )
             require_ready(sending)
         settings = load_day_settings(
@@ -184,7 +188,10 @@ def listen(
             typer.echo(f"{title} listens at {address}, port {listener.port}.", err=True)
             folder = out / f"cxr-{datetime.now():%Y-%m-%d}"
             stack.enter_context(following(folder, sending, is_dated=True))
-            written = _watch(spool.films, folder, settings, is_quiet=quiet)
+            written = _watch_on(
+                lambda: _watch(spool.films, folder, settings, is_quiet=quiet),
+                is_full=lambda: spool.free_bytes() < limits.free_bytes,
+            )
         for one in written if not quiet else ():
             typer.echo("\n".join(summarise(one.day, one.folder, one.csv)))
         typer.echo("Stopped: every film received is on the disk.", err=True)
@@ -286,6 +293,28 @@ def _check(node: str, title: str, authority: Path | None) -> NoReturn:
     result = echo(address, calling=title, tls=tls)
     typer.echo(result.sentence)
     raise typer.Exit(0 if result.ok else CANNOT_START)
+
+
+def _watch_on(
+    watch: Callable[[], list[WrittenDay]], *, is_full: Callable[[], bool]
+) -> list[WrittenDay]:
+    """Watch, and again where the disk was too full for the lists: peers are told so meanwhile.
+
+    Films are refused before that, but other programs fill the disk too. Raises ReportError where
+    something else is wrong.
+    """
+    while True:
+        try:
+            return watch()
+        except ReportError as error:
+            if not is_full():
+                raise
+            typer.echo(f"cxr-listen: {error} Trying again until there is room.", err=True)
+        try:
+            while is_full():
+                time.sleep(_LOOK_AGAIN_S)
+        except KeyboardInterrupt:
+            return []
 
 
 def _watch(films: Path, folder: Path, settings: DaySettings, *, is_quiet: bool) -> list[WrittenDay]:

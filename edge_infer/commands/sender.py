@@ -43,6 +43,8 @@ class Sending:
     site: Path | None = None
     full_decode: bool = False
     has_gate: bool = True
+    min_free_mb: int = 100
+    """Free disk below which no results are made: the day's lists need some too."""
 
     def words(self) -> list[str]:
         """Return the options of the process."""
@@ -58,6 +60,7 @@ class Sending:
         }
         for option, value in named.items():
             words += [option, str(value)] if value is not None else []
+        words += ["--min-free-mb", str(self.min_free_mb)]
         words += [] if self.with_heat else ["--no-heatmap"]
         words += ["--full-decode"] if self.full_decode else []
         return words + ([] if self.has_gate else ["--no-gate"])

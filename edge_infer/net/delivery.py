@@ -43,9 +43,11 @@ class DeliverySettings:
     """With a site's thresholds, where the day has them."""
     site_id: str | None
     package_version: str
-    with_heat: bool
-    full_decode: bool
-    has_gate: bool
+    with_heat: bool = True
+    full_decode: bool = False
+    has_gate: bool = True
+    free_bytes: int = 0
+    """What must stay free of the disk, on which a day's lists may be too."""
     pool: Pool = run_isolated
 
     @property
@@ -83,12 +85,15 @@ class Delivery:
     def step(self, days: Sequence[Path], *, is_patient: bool = True) -> None:
         """Make what is missing of these days, and send what is due.
 
-        Not `is_patient`: what waits for a later try is sent too. Raises ReportError, ReportError.
+        Not `is_patient`: what waits for a later try is sent too. Raises ReportError; where nothing
+        more can be made, what was made is sent first.
         """
-        for day in days:
-            self._make(day)
-        for target in self._targets:
-            self._send(target, is_patient=is_patient)
+        try:
+            for day in days:
+                self._make(day)
+        finally:
+            for target in self._targets:
+                self._send(target, is_patient=is_patient)
 
     def counts(self) -> dict[str, Counts]:
         """Return how far each target is, by name."""
@@ -122,7 +127,12 @@ class Delivery:
     def _make_some(self, rows: Sequence[ScoredRow]) -> None:
         jobs = {str(row.path): self._job(row) for row in rows}
         results = self._settings.pool(
-            partial(make_results, jobs=jobs, folder=self._folder),
+            partial(
+                make_results,
+                jobs=jobs,
+                folder=self._folder,
+                free_bytes=self._settings.free_bytes,
+            ),
             [row.path for row in rows],
             workers=1,
             timeout_s=_MAKE_TIMEOUT_S,

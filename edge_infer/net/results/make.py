@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -32,16 +35,20 @@ class MadeResult:
     """Why there is no picture, where there is none."""
 
 
-def make_results(path: Path, *, jobs: Mapping[str, ResultJob], folder: Path) -> MadeResult:
+def make_results(
+    path: Path, *, jobs: Mapping[str, ResultJob], folder: Path, free_bytes: int = 0
+) -> MadeResult:
     """Make a film's report and picture, put both into `folder`, and wait until the disk has them.
 
     `jobs` are by path. Raises UnsupportedImage where the film forbids it or is no DICOM film of a
     study, UnreadableImage where it changed since it was screened, OSError where the folder cannot
-    be written.
+    be written or its disk has less than `free_bytes` free.
     """
     from edge_infer.net.results.capture import make_capture
     from edge_infer.net.results.report import make_report
 
+    if shutil.disk_usage(folder).free < free_bytes:
+        raise OSError(errno.ENOSPC, f"less than {free_bytes / 1e6:.0f} MB are free")
     job = jobs[str(path)]
     place = reachable(path)
     header = require_header(place, job)
@@ -79,8 +86,12 @@ def require_header(path: Path, job: ResultJob) -> FilmHeader:
 
 
 def _save(made: Dataset, file: BinaryIO) -> None:
+    """Write an object into an open file; OSError where the disk is full."""
     # highdicom's, with the time of now: made again an object would have other bytes.
     made.pop("ContributingEquipmentSequence", None)
     made.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     made.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION
-    dcmwrite(cast(Any, file), made, enforce_file_format=True)
+    # Not into the file at once: pydicom takes the number from an OSError and adds a traceback.
+    content = io.BytesIO()
+    dcmwrite(cast(Any, content), made, enforce_file_format=True)
+    file.write(content.getbuffer())

@@ -53,9 +53,6 @@ def delivery_of(tmp_path: Path, pool: PoolHere, *targets: Target) -> Delivery:
         card=model.card,
         site_id=None,
         package_version="9.8.7",
-        with_heat=True,
-        full_decode=False,
-        has_gate=True,
         pool=pool,
     )
     return Delivery(tmp_path / "results", settings, targets)
