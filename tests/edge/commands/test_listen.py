@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.edge.made_day import TINY
+from benchmarks.listener_kills import measure
 from tests.edge.net.made_nodes import associated, film, listening, send
-
-ROOT = Path(__file__).resolve().parents[3]
-COMMAND = [sys.executable, "-m", "edge_infer.commands.listen"]
+from tests.edge.net.running_listener import COMMAND, ROOT, listener, screened, wait_for
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *words], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300
     )
-
-
-@contextmanager
-def listener(out: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Start the command on a free port; what still runs at the end is killed."""
-    command = [*COMMAND, "--out", str(out), "--port", "0", "--model", str(TINY), "--workers", "1"]
-    with subprocess.Popen(
-        [*command, *words], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr is not None
-            line = process.stderr.readline()
-            match = re.search(r"port (\d+)", line)
-            assert match, line + process.stderr.read()
-            yield process, int(match[1])
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def listed(out: Path) -> list[dict[str, str]]:
-    """Return the rows of all days."""
-    rows = []
-    for path in sorted(out.glob("cxr-*/worklist.csv")):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows += list(csv.DictReader(file))
-    return rows
-
-
-def wait_for(holds: Callable[[], bool], *, seconds: float = 240) -> None:
-    until = time.monotonic() + seconds
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.2)
-    assert holds()
-
-
-def screened(out: Path) -> set[str]:
-    return {row["sop_instance_uid"] for row in listed(out) if row["status"] == "screened"}
 
 
 @pytest.mark.parametrize(
@@ -113,18 +68,8 @@ def test_films_are_listed_and_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_listener_goes_on_and_lists_every_film_once(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    with listener(out) as (process, port):
-        with associated(port) as association:
-            for number in range(3):
-                assert send(association, film(number), tmp_path) == 0
-        process.kill()
-    with listener(out) as (process, port):
-        with associated(port) as association:
-            for number in range(2, 5):  # the X-ray machine sends one again
-                assert send(association, film(number), tmp_path) == 0
-        wait_for(lambda: len(screened(out)) == 5)
-        process.kill()
-    uids = [row["sop_instance_uid"] for row in listed(out)]
-    assert sorted(uids) == sorted({f"1.2.3.4.{number}" for number in range(5)})
+def test_every_acknowledged_film_is_listed_once_through_two_kills(tmp_path: Path) -> None:
+    """1,000 films: `python -m benchmarks.listener_kills`, about a minute."""
+    count = measure(tmp_path, films=60, kills=2)
+    assert len(count.acknowledged) == count.on_disk == count.rows == 60
+    assert len(count.killed_at) == 2 and not count.lost and not count.doubled
