@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cxr_export.double_head import compute_head_in_double
 from cxr_export.exact_sums import make_sums_exact
-from cxr_export.parity import LEAST_AGREEMENT, Gate, Parity, check_int8
+from cxr_export.parity import LEAST_AGREEMENT, Gate, Parity, check_int8, most_changed
 from cxr_export.quantize import (
     ConvolutionCount,
     Method,
@@ -26,6 +26,8 @@ from cxr_train.terminal import say
 from edge_infer.model.model_card import Referral
 
 MOST_EXEMPT = 3
+QUICK_FILMS = 64
+"""Calibration films of a quick export; they are chosen from every class and source in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ class Candidate:
     count: ConvolutionCount
     logits: NDArray[np.float32]
     parity: Parity
+    calibration_films: int
+    """How many set its ranges."""
 
     @property
     def passed(self) -> bool:
@@ -55,36 +59,89 @@ class Candidate:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What INT8 models are made with, and what they are judged by."""
+
+    work: Path
+    """The folder they are written into."""
+    calibration: NDArray[np.uint8]
+    """Films [N, 1, H, W] that set ranges."""
+    val: LoadedImages
+    """Films that judge."""
+    fp32_logits: NDArray[np.float32]
+    """[N, K], of the films that judge."""
+    referral: Referral | None = None
+    """What their TB score is made of; None: p_tuberculosis."""
+    least_agreement: float = LEAST_AGREEMENT
+    """The share of them that must keep their class."""
+
+    def keeps_classes(self, candidate: Candidate) -> bool:
+        """Say whether as many films keep their class as should, better figures or not."""
+        films = len(candidate.logits)
+        changed = round((1 - candidate.parity.class_agreement) * films)
+        return changed <= most_changed(films, self.least_agreement)
+
+    def make(
+        self,
+        prepared: Path,
+        method: Method,
+        *,
+        exempt: tuple[str, ...] = (),
+        ranges: Ranges | None = None,
+    ) -> Candidate:
+        """Make an INT8 model of `prepared` and judge it."""
+        model = self.work / f"int8-{method.value}-{len(exempt)}.onnx"
+        make_int8(prepared, model, self.calibration, method=method, exempt=exempt, ranges=ranges)
+        return self.judge(model, method, exempt)
+
+    def judge(self, model: Path, method: Method, exempt: tuple[str, ...] = ()) -> Candidate:
+        """Judge an INT8 model, and say how it did."""
+        logits = run_logits(model, self.val.pixels)
+        parity = check_int8(
+            self.fp32_logits,
+            logits,
+            self.val.examples,
+            self.referral,
+            least_agreement=self.least_agreement,
+        )
+        say(
+            f"{method.value}, {len(exempt)} exempt: same class "
+            f"{parity.class_agreement:.4f}, largest logit difference "
+            f"{parity.largest_logit_difference:.3f}, macro-F1 "
+            f"{parity.macro_f1_fp32:.4f} to {parity.macro_f1_int8:.4f}, "
+            f"TB missed {parity.tb_missed_fp32} to {parity.tb_missed_int8}"
+        )
+        return Candidate(
+            model=model,
+            method=method,
+            exempt=exempt,
+            count=count_convolutions(model, self.work),
+            logits=logits,
+            parity=parity,
+            calibration_films=len(self.calibration),
+        )
+
+
+def quick_candidate(trial: Trial, prepared: Path) -> Candidate:
+    """Return the INT8 model of the network as it is, in the ranges of few films' values.
+
+    `prepared` is the fp32 graph ready to quantize.
+    """
+    few = replace(trial, calibration=trial.calibration[:QUICK_FILMS])
+    return few.make(prepared, Method.MINMAX)
+
+
 def best_candidate(
-    prepared: Path,
-    work: Path,
-    calibration: LoadedImages,
-    val: LoadedImages,
-    fp32_logits: NDArray[np.float32],
-    referral: Referral | None = None,
-    ranges: Ranges | None = None,
-    *,
-    least_agreement: float = LEAST_AGREEMENT,
+    trial: Trial, prepared: Path, *, ranges: Ranges | None = None, made: Path | None = None
 ) -> Candidate:
     """Return the first candidate that passes, else the one that agrees most often with fp32.
 
-    `prepared` is the fp32 graph ready to quantize; `calibration` sets ranges where `ranges` are not
-    given or fail, `val` judges;
-    `fp32_logits` [N, K] are of the `val` films, of which `referral` makes the TB score;
-    `least_agreement` is the share of them that must keep their class. Models are written into
-    `work`.
+    `prepared` is the fp32 graph ready to quantize. The first method tried is that of `ranges`,
+    where they are given, and `made` its INT8 model, where there is one.
     """
     tried: list[Candidate] = []
-    for candidate in _candidates(
-        prepared, work, calibration, val, fp32_logits, referral, ranges, least_agreement
-    ):
-        say(
-            f"{candidate.method.value}, {len(candidate.exempt)} exempt: same class "
-            f"{candidate.parity.class_agreement:.4f}, largest logit difference "
-            f"{candidate.parity.largest_logit_difference:.3f}, macro-F1 "
-            f"{candidate.parity.macro_f1_fp32:.4f} to {candidate.parity.macro_f1_int8:.4f}, "
-            f"TB missed {candidate.parity.tb_missed_fp32} to {candidate.parity.tb_missed_int8}"
-        )
+    for candidate in _candidates(trial, prepared, ranges, made):
         tried.append(candidate)
         if candidate.passed:
             return candidate
@@ -116,40 +173,17 @@ def make_int8(
 
 
 def _candidates(
-    prepared: Path,
-    work: Path,
-    calibration: LoadedImages,
-    val: LoadedImages,
-    fp32_logits: NDArray[np.float32],
-    referral: Referral | None,
-    ranges: Ranges | None,
-    least_agreement: float,
+    trial: Trial, prepared: Path, ranges: Ranges | None, made: Path | None
 ) -> Iterator[Candidate]:
-    pixels = np.array(calibration.pixels)
-
-    def make(method: Method, exempt: tuple[str, ...]) -> Candidate:
-        model = work / f"int8-{method.value}-{len(exempt)}.onnx"
-        make_int8(prepared, model, pixels, method=method, exempt=exempt, ranges=ranges)
-        logits = run_logits(model, val.pixels)
-        return Candidate(
-            model=model,
-            method=method,
-            exempt=exempt,
-            count=count_convolutions(model, work),
-            logits=logits,
-            parity=check_int8(
-                fp32_logits, logits, val.examples, referral, least_agreement=least_agreement
-            ),
-        )
-
-    best: Candidate | None = None
-    for method in Method if ranges else [one for one in Method if one is not Method.LEAST_ERROR]:
-        candidate = make(method, ())
+    first, *others = Method if ranges else [one for one in Method if one is not Method.LEAST_ERROR]
+    best = trial.judge(made, first) if made else trial.make(prepared, first, ranges=ranges)
+    yield best
+    for method in others:
+        candidate = trial.make(prepared, method, ranges=ranges)
         yield candidate
-        if best is None or candidate.parity.class_agreement > best.parity.class_agreement:
+        if candidate.parity.class_agreement > best.parity.class_agreement:
             best = candidate
-    assert best is not None
     say("no method passes alone: exempting the worst layers")
-    worst = rank_by_sensitivity(prepared, work, pixels, best.method, ranges)
+    worst = rank_by_sensitivity(prepared, trial.work, trial.calibration, best.method, ranges)
     for count in range(1, MOST_EXEMPT + 1):
-        yield make(best.method, tuple(worst[:count]))
+        yield trial.make(prepared, best.method, exempt=tuple(worst[:count]), ranges=ranges)

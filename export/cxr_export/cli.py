@@ -40,6 +40,14 @@ def export(
     fp32_too: Annotated[
         bool, typer.Option("--fp32-too", help="Also write the fp32 graph beside it (no card).")
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Take the network as it is where its INT8 model passes every gate, without trying "
+            "first what makes INT8 lose less. `cxr-train compare` does; a release should not.",
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(help="Name in the model card.", show_default="the run's"),
@@ -127,6 +135,7 @@ def export(
             version=model_version,
             target_sensitivity=sensitivity,
             referral=referral,
+            quick=quick,
         )
 
 

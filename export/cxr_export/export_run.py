@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from cxr_export.calibration_set import choose_calibration
-from cxr_export.candidates import Candidate, best_candidate
+from cxr_export.candidates import Candidate, Trial, best_candidate, quick_candidate
 from cxr_export.class_shift import shift_classes
 from cxr_export.embed_card import make_card, model_digest, write_with_card
 from cxr_export.errors import ParityError
 from cxr_export.gate_table import measure_speed, print_card, print_change, print_cost, print_gates
+from cxr_export.known_graph import known_graph, remember_graph
 from cxr_export.parity import (
     LEAST_AGREEMENT,
     LEAST_AGREEMENT_AS_INT8,
@@ -66,6 +68,7 @@ def export_run(
     version: str | None = None,
     target_sensitivity: float = TARGET_SENSITIVITY,
     referral: Referral | None = None,
+    quick: bool = False,
 ) -> None:
     """Export a training run to `out`; ParityError leaves the file as `out`.rejected, with reasons.
 
@@ -74,8 +77,9 @@ def export_run(
     `data` holds train films for the ranges and val films for gates and thresholds; None: the data
     of the run. `target_sensitivity`, above 0 and at most 1, is what both thresholds are chosen for;
     ConfigError for another. `referral` is what the TB score is made of; None: what the run's recipe
-    says. DataError when they are not within reach or too few, ReportError when
-    `out` cannot be written.
+    says. `quick` takes the network as it is where its INT8 model keeps the class of as many films
+    as it should and passes every gate, without trying first what makes INT8 lose less. DataError
+    when films are not within reach or too few, ReportError when `out` cannot be written.
     """
     if not 0 < target_sensitivity <= 1:
         raise ConfigError("The target sensitivity must lie above 0 and be at most 1, like 0.95.")
@@ -89,31 +93,19 @@ def export_run(
         work = Path(scratch)
         fp32, prepared = work / "fp32.onnx", work / "prepared.onnx"
         with working("part 1 of 4, fp32 ONNX"):
-            export_onnx(run.network, fp32, size=run.config.input_size)
-            fp32_logits = run_logits(fp32, films.val.pixels)
-            fp32_gate = check_fp32(_torch_logits(run, films.val), fp32_logits)
+            fp32_logits, fp32_gate = _write_fp32(run, fp32, films.val)
             prepare_for_quantization(fp32, prepared)
-        with working("part 2 of 4, what makes INT8 lose less"):
-            refined = refine(
-                run.network,
-                prepared,
-                work,
-                films.calibration.pixels,
-                trained_as_int8=run.config.quantize_aware > 0,
-            )
-        with working("part 3 of 4, INT8 against fp32 on validation films"):
-            best = best_candidate(
-                refined.prepared,
-                work,
-                films.calibration,
-                films.val,
-                fp32_logits,
-                referral,
-                refined.ranges,
-                least_agreement=(
-                    LEAST_AGREEMENT_AS_INT8 if run.config.quantize_aware else LEAST_AGREEMENT
-                ),
-            )
+        trial = Trial(
+            work=work,
+            calibration=np.array(films.calibration.pixels),
+            val=films.val,
+            fp32_logits=fp32_logits,
+            referral=referral,
+            least_agreement=(
+                LEAST_AGREEMENT_AS_INT8 if run.config.quantize_aware else LEAST_AGREEMENT
+            ),
+        )
+        best, steps = _quantize(run, trial, prepared, quick=quick)
         gates = (fp32_gate, *best.parity.gates, best.conv_gate)
         if run.config.shift_classes:
             best = _shift(best, films.val)
@@ -132,7 +124,7 @@ def export_run(
                     version=version or version_of(run),
                     target_sensitivity=target_sensitivity,
                     referral=referral,
-                    steps=refined.steps,
+                    steps=steps,
                 )
                 check_runner(write_with_card(best.model, card), films.val.pixels, best.logits)
         except ParityError as error:
@@ -141,6 +133,44 @@ def export_run(
         if fp32_too:
             write_bytes(fp32.read_bytes(), out.with_name(f"{out.stem}.fp32.onnx"))
     print_card(card, out)
+
+
+def _write_fp32(run: LoadedRun, fp32: Path, val: LoadedImages) -> tuple[NDArray[np.float32], Gate]:
+    """Write the fp32 graph; return its logits of validation films, and how they compare.
+
+    A graph remembered from an equal network is held to the same gate, and else made anew.
+    """
+    wanted, size = _torch_logits(run, val), run.config.input_size
+    known = known_graph(run.network, size=size)
+    if known is not None:
+        onnx.save(known, fp32)
+        logits = run_logits(fp32, val.pixels)
+        gate = check_fp32(wanted, logits)
+        if gate.passed:
+            return logits, gate
+    export_onnx(run.network, fp32, size=size)
+    remember_graph(run.network, onnx.load(fp32), size=size)
+    logits = run_logits(fp32, val.pixels)
+    return logits, check_fp32(wanted, logits)
+
+
+def _quantize(
+    run: LoadedRun, trial: Trial, prepared: Path, *, quick: bool
+) -> tuple[Candidate, tuple[str, ...]]:
+    """Return the INT8 model, and what was done to the weights before."""
+    as_int8 = run.config.quantize_aware > 0
+    if quick and not as_int8:
+        with working("part 2 of 4, INT8 as it is, on validation films"):
+            candidate = quick_candidate(trial, prepared)
+        if candidate.passed and trial.keeps_classes(candidate):
+            return candidate, ()
+    with working("part 2 of 4, what makes INT8 lose less"):
+        refined = refine(
+            run.network, prepared, trial.work, trial.calibration, trained_as_int8=as_int8
+        )
+    with working("part 3 of 4, INT8 against fp32 on validation films"):
+        best = best_candidate(trial, refined.prepared, ranges=refined.ranges, made=refined.model)
+    return best, refined.steps
 
 
 def _shift(best: Candidate, val: LoadedImages) -> Candidate:
@@ -191,7 +221,7 @@ def _describe(
         method=", ".join(
             ("QDQ U8S8 per channel", "7-bit weights, depthwise 8", best.method.value, *steps)
         ),
-        calibration_images=len(films.calibration.examples),
+        calibration_images=best.calibration_films,
         exempt_nodes=("cam", *best.exempt),
         int8_convolutions=best.count.int8,
         fp32_convolutions=best.count.fp32,

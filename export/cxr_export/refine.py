@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +43,10 @@ class Refined:
     prepared: Path
     ranges: Ranges | None
     """By tensor; None: the smallest and largest value of calibration films."""
+    model: Path
+    """The INT8 model made of both."""
     decibels: float
-    """Signal to quantization noise of logits of calibration films."""
+    """Its signal to quantization noise, of logits of calibration films."""
     steps: tuple[str, ...] = ()
     """What was done to the weights and kept, in order."""
 
@@ -67,8 +69,6 @@ def refine(
     judge = _Judge(network, prepared, work, pixels)
     if trained_as_int8:
         return judge.keep(network)
-    if judge.has_depthwise:
-        judge.measure("all weights of 7 bits", prepared, None, depthwise_bits=7)
     best = judge.begin()
     try:
         ranges = judge.least_error(network)
@@ -113,29 +113,22 @@ class _Judge:
         }
 
     def measure(
-        self, name: str, prepared: Path, ranges: Ranges | None, *, depthwise_bits: int = 8
-    ) -> float:
-        """Return decibels of an INT8 model, and say them with the share of equal classes."""
-        model = self._work / "refined.onnx"
+        self, name: str, prepared: Path, ranges: Ranges | None, *, steps: tuple[str, ...] = ()
+    ) -> Refined:
+        """Make an INT8 model, and say its decibels with the share of equal classes."""
+        self._count += 1
+        model = self._work / f"refined-{self._count}.onnx"
         method = Method.MINMAX if ranges is None else Method.LEAST_ERROR
-        make_int8(
-            prepared,
-            model,
-            self._pixels,
-            method=method,
-            ranges=ranges,
-            depthwise_bits=depthwise_bits,
-        )
+        make_int8(prepared, model, self._pixels, method=method, ranges=ranges)
         logits = run_logits(model, self._pixels)
         ratio = decibels(self._wanted, logits)
         same = float((self._wanted.argmax(axis=1) == logits.argmax(axis=1)).mean())
         say(f"{name}: {ratio:.1f} dB, same class {same:.3f}")
-        return ratio
+        return Refined(prepared=prepared, ranges=ranges, model=model, decibels=ratio, steps=steps)
 
     def begin(self) -> Refined:
         """Measure the network as it was trained."""
-        ratio = self.measure("as trained, ranges of all values", self._prepared, None)
-        return Refined(prepared=self._prepared, ranges=None, decibels=ratio)
+        return self.measure("as trained, ranges of all values", self._prepared, None)
 
     def keep(self, network: CamNetwork) -> Refined:
         """Measure the network with the ranges it was trained in."""
@@ -144,13 +137,11 @@ class _Judge:
         except KeyError as error:
             say(f"its ranges are not found in the graph ({error}): ranges of all values")
             return self.begin()
-        ratio = self.measure("as trained, in the ranges of the training", self._prepared, ranges)
-        return Refined(prepared=self._prepared, ranges=ranges, decibels=ratio)
+        return self.measure("as trained, in the ranges of the training", self._prepared, ranges)
 
     def try_ranges(self, best: Refined, name: str, ranges: Ranges) -> Refined:
         """Return the better of `best` with its own and with these ranges."""
-        ratio = self.measure(name, best.prepared, ranges)
-        return self._better(best, replace(best, ranges=ranges, decibels=ratio))
+        return self._better(best, self.measure(name, best.prepared, ranges, steps=best.steps))
 
     def try_change(
         self,
@@ -162,12 +153,12 @@ class _Judge:
         """Return the better of `best` and `network` changed, with the network it was made of."""
         changed = deepcopy(network)
         change(changed, self._films)
-        self._count += 1
         prepared = self._work / f"prepared-{self._count}.onnx"
-        put_weights(self._prepared, prepared, changed)
+        graph = onnx.load(self._prepared)
+        put_weights(graph, changed)
+        onnx.save(graph, prepared)
         ranges = None if best.ranges is None else self.least_error(changed)
-        ratio = self.measure(name, prepared, ranges)
-        found = Refined(prepared=prepared, ranges=ranges, decibels=ratio, steps=(*best.steps, name))
+        found = self.measure(name, prepared, ranges, steps=(*best.steps, name))
         better = self._better(best, found)
         return better, network if better is best else changed
 
@@ -214,12 +205,11 @@ def find_tensors(model: onnx.ModelProto) -> dict[str, str]:
     return found
 
 
-def put_weights(prepared: Path, out: Path, network: CamNetwork) -> None:
-    """Write `prepared` with the folded weights of `network`, of the same layers, as `out`.
+def put_weights(model: onnx.ModelProto, network: CamNetwork) -> None:
+    """Put the folded weights of `network` into the graph of one with the same layers, in place.
 
     KeyError where a layer of the network is not in the graph.
     """
-    model = onnx.load(prepared)
     values = {one.name: one for one in model.graph.initializer}
     makers = {node.input[1]: node for node in model.graph.node if node.op_type == "Conv"}
     for name, layer in convolutions_by_name(network).items():
@@ -231,7 +221,6 @@ def put_weights(prepared: Path, out: Path, network: CamNetwork) -> None:
         for key, tensor in parts:
             array = tensor.detach().numpy().astype(np.float32)
             values[key].CopyFrom(numpy_helper.from_array(array, key))
-    onnx.save(model, out)
 
 
 def convolutions_by_name(network: CamNetwork) -> dict[str, RoundedConvolution]:

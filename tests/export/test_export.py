@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnx
 import pytest
 import torch
 
+from cxr_export.candidates import Candidate, Trial, quick_candidate
 from cxr_export.errors import ParityError
 from cxr_export.export_run import export_run
 from cxr_export.quantize import open_session, quantize, run_logits
@@ -134,6 +136,25 @@ def test_every_method_is_tried_then_layers_are_exempted(
     assert ", ".join(card.quantization.exempt_nodes[1:]) in printed.out
 
 
+def test_a_quick_export_refines_only_what_does_not_pass(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "m.onnx"
+    export_run(run, out, cache=run.parent / "cache", quick=True)
+    said = capsys.readouterr()
+    assert "biases corrected" not in said.err and "films that changed class" in said.out
+    assert Classifier.load(out).card.quantization.method.endswith("MinMax")
+
+    def change_class(trial: Trial, prepared: Path) -> Candidate:
+        """Macro-F1 no worse, so that the gates pass, but 4 of 48 films of another class."""
+        made = quick_candidate(trial, prepared)
+        return replace(made, parity=replace(made.parity, class_agreement=44 / 48))
+
+    monkeypatch.setattr("cxr_export.export_run.quick_candidate", change_class)
+    export_run(run, out, cache=run.parent / "cache", quick=True)
+    assert "biases corrected" in capsys.readouterr().err
+
+
 def test_a_sabotaged_checkpoint_is_rejected(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +167,7 @@ def test_a_sabotaged_checkpoint_is_rejected(
         export_onnx(other, path, size=size)
 
     monkeypatch.setattr("cxr_export.export_run.export_onnx", spoil)
+    monkeypatch.setattr("cxr_export.known_graph._known", {})
     out = tmp_path / "model.onnx"
     with pytest.raises(ParityError, match="torch against fp32 ONNX"):
         export_run(run, out, cache=run.parent / "cache")

@@ -172,7 +172,9 @@ def test_weights_put_into_the_graph_are_those_of_the_network(
     with torch.no_grad():
         changed.features[4].body[3].weight.mul_(1.5)  # type: ignore[index]
         changed.features[1].bias.add_(0.1)  # type: ignore[index]
-    put_weights(prepared, tmp_path / "changed.onnx", changed)
+    graph = onnx.load(prepared)
+    put_weights(graph, changed)
+    onnx.save(graph, tmp_path / "changed.onnx")
     got = run_logits(tmp_path / "changed.onnx", pixels())
     np.testing.assert_allclose(got, logits(changed).numpy(), rtol=1e-3, atol=1e-3)
 

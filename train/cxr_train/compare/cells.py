@@ -160,7 +160,7 @@ def export_cell(
     if not rejected.is_file():
         model.parent.mkdir(parents=True, exist_ok=True)
         words: list[object] = [cell.folder(out, cell.seeds[0]), "--out", model]
-        words += ["--calibration", data, "--name", cell.stem]
+        words += ["--calibration", data, "--name", cell.stem, "--quick"]
         words += ["--cache", cache] if cache else []
         with working(f"exporting {cell.name}") as task:
             code, said = worker.run("cxr_export.cli", words, task)
