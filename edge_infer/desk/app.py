@@ -41,6 +41,7 @@ _HEAT_TIMES = 16
 _FILES: Final = {
     "desk.css": "text/css; charset=utf-8",
     "desk.js": "text/javascript; charset=utf-8",
+    "rows.js": "text/javascript; charset=utf-8",
     "viewer.js": "text/javascript; charset=utf-8",
 }
 
@@ -89,8 +90,10 @@ class _Answers:
     async def page(self, request: Request) -> Response:
         shown, around = self._feed.shown, self._feed.around
         around = around if self._desk.is_here(request) else _from_afar(around)
-        text = await run_in_threadpool(render_desk, shown.live, around, version=shown.version)
-        return _html(text)
+        version, lines = shown.version, shown.lines
+        return _html(
+            await run_in_threadpool(render_desk, shown.live, around, version=version, lines=lines)
+        )
 
     async def style(self, _: Request) -> Response:
         return Response(read_style(), media_type="text/css; charset=utf-8")
@@ -104,20 +107,28 @@ class _Answers:
         return _nothing(204)
 
     async def news(self, request: Request) -> Response:
-        last = request.headers.get("last-event-id") or request.query_params.get("since", "0")
+        heard = request.headers.get("last-event-id")
+        last = heard or request.query_params.get("since", "0")
         version = int(last) if last.isdecimal() and len(last) < 10 else 0
-        return StreamingResponse(self._stream(version), media_type="text/event-stream")
+        has_few = heard is None and "rest" in request.query_params
+        return StreamingResponse(
+            self._stream(version, has_few=has_few), media_type="text/event-stream"
+        )
 
-    async def _stream(self, version: int) -> AsyncIterator[str]:
+    async def _stream(self, version: int, *, has_few: bool) -> AsyncIterator[str]:
+        """Yield the news; first, to a page that came with a few rows, the other ones."""
         yield ": here\n\n"
+        if has_few:
+            shown = self._feed.shown
+            yield _piece(shown, {**shown.since(version), "rest": shown.rest(version)})
+            version = shown.version
         while not self._feed.has_ended:
-            shown = await self._feed.wait_beyond(version, patience_s=_QUIET_S)
-            if shown is None or shown.version <= version:
+            newer = await self._feed.wait_beyond(version, patience_s=_QUIET_S)
+            if newer is None or newer.version <= version:
                 yield ": here\n\n"
                 continue
-            text = json.dumps(shown.since(version), ensure_ascii=True)
-            version = shown.version
-            yield f"id: {version}\ndata: {text}\n\n"
+            yield _piece(newer, newer.since(version))
+            version = newer.version
 
     async def thumbnail(self, request: Request) -> Response:
         found = self._find(request.path_params["number"])
@@ -229,6 +240,10 @@ class _Answers:
         shown = self._feed.shown
         found = shown.live.find(number) if _is_number(number) else None
         return None if found is None else (shown, *found)
+
+
+def _piece(shown: Shown, said: dict[str, Any]) -> str:
+    return f"id: {shown.version}\ndata: {json.dumps(said, ensure_ascii=True)}\n\n"
 
 
 def _is_number(value: Any) -> bool:

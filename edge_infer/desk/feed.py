@@ -41,6 +41,10 @@ class Shown:
             "lines": {key: self.lines[key] for key, at in self.changed_in.items() if at > version},
         }
 
+    def rest(self, version: int) -> dict[str, str]:
+        """Return the lines that are as they were: the page of that version came without most."""
+        return {key: self.lines[key] for key, at in self.changed_in.items() if at <= version}
+
 
 class Feed:
     """Keeps what is shown up to date in a thread of its own."""

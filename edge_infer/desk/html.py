@@ -1,14 +1,14 @@
 """The live page: the static page's rows, words and style, with what can be done about a row.
 
-The page comes whole, so that it is there at once; later each examination's lines come alone, as
-they change. Everything that a header or a file name could say is escaped, and nothing but the
-desk's own script can run (see `guard.py`).
+The page comes with its first lines, so that it is there at once; the others come after it, and
+later each that changes. Everything that a header or a file name could say is escaped, and nothing
+but the desk's own script can run (see `guard.py`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,8 +25,8 @@ from edge_infer.worklist.marks import CONFIRMED, LONGEST_NOTE, RULED_OUT, Mark, 
 from edge_infer.worklist.rows import ORDER, Decision, count_decisions
 
 _COLUMNS = 7
-_AT_ONCE = 40
-"""Examinations laid out before the page is first shown: more than a screen has."""
+_AT_ONCE = 20
+"""Examinations that come with the page: more than a screen has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,11 +267,13 @@ def _small(film: LiveFilm, live: LiveDay, words: Words) -> dict[str, Any]:
     }
 
 
-def render_desk(live: LiveDay, around: Surroundings, *, version: int) -> str:
-    """Return the whole page."""
+def render_desk(
+    live: LiveDay, around: Surroundings, *, version: int, lines: Mapping[str, str]
+) -> str:
+    """Return the page with the first examinations of `lines`, which are by key."""
     words = around.words
     head = render_head(live, around)
-    at_once = {study.key for study in live.studies[:_AT_ONCE]}
+    at_once = [lines[study.key] for study in live.studies[:_AT_ONCE]]
     sections = "".join(_section(decision, live, words, at_once) for decision in ORDER)
     choices = "".join(
         f'<option value="{KEYS[decision]}">{words.page.groups[decision].label}</option>'
@@ -280,6 +282,7 @@ def render_desk(live: LiveDay, around: Surroundings, *, version: int) -> str:
     return _read_template().format(
         lang=live.day.lang.value,
         version=version,
+        examinations=len(live.studies),
         words=escape(json.dumps(_script_words(words), ensure_ascii=False)),
         page=words.page,
         desk=words.desk,
@@ -332,11 +335,10 @@ def _script_words(words: Words) -> dict[str, str]:
     }
 
 
-def _section(
-    decision: Decision | None, live: LiveDay, words: Words, at_once: Collection[str]
-) -> str:
-    """Return a group; the lines of examinations that are not `at_once` are shown by the script."""
+def _section(decision: Decision | None, live: LiveDay, words: Words, at_once: Sequence[str]) -> str:
+    """Return a group, with those of the first examinations' lines that are of it."""
     studies = [study for study in live.studies if study.decision is decision]
+    first = live.studies[: len(at_once)]
     columns = words.page.columns
     return _SECTION.format(
         key=KEYS[decision],
@@ -351,17 +353,9 @@ def _section(
             columns.abnormal_score if decision is Decision.ABNORMAL else columns.score, columns
         ),
         lines="".join(
-            render_lines(study, live, words)
-            if study.key in at_once
-            else _put_off(render_lines(study, live, words))
-            for study in studies
+            lines for study, lines in zip(first, at_once, strict=True) if study.decision is decision
         ),
     )
-
-
-def _put_off(lines: str) -> str:
-    """Return lines that are shown, and whose pictures are fetched, once the page is there."""
-    return lines.replace("<tbody", "<tbody hidden", 1).replace("<img ", '<img loading="lazy" ')
 
 
 _LINE = """\
@@ -378,12 +372,12 @@ _SECTION = """\
 <section class="group {key}" id="{key}" aria-labelledby="{key}-heading"{hidden}>
 <h2 id="{key}-heading">{words.heading} <span class="count">{count}</span></h2>
 <p class="meaning">{words.meaning} <strong>{words.todo}</strong></p>
-<table>
+<div class="part"><table>
 <colgroup><col class="c-rank"><col class="c-picture"><col><col class="c-decision">\
 <col class="c-score"><col class="c-class"><col class="c-test"></colgroup>
 <thead><tr><th scope="col">{columns.number}</th><th scope="col">{columns.picture}</th>\
 <th scope="col">{columns.film}</th><th scope="col">{columns.decision}</th>\
 {result_head}<th scope="col">{follow_up}</th></tr></thead>
-{lines}</table>
+{lines}</table></div>
 </section>
 """

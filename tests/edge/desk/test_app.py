@@ -29,11 +29,14 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
 @contextmanager
-def news(desk: RunningDesk, since: int) -> Iterator[Iterator[Any]]:
+def news(
+    desk: RunningDesk, since: int, query: str = "", last: int | None = None
+) -> Iterator[Iterator[Any]]:
     """Listen as a page does; yields each piece of news."""
     where = urlsplit(desk.url)
     with closing(http.client.HTTPConnection(where.netloc, timeout=60)) as connection:
-        connection.request("GET", f"{where.path}news?since={since}")
+        heard = {} if last is None else {"Last-Event-ID": str(last)}
+        connection.request("GET", f"{where.path}news?since={since}{query}", headers=heard)
         answer = connection.getresponse()
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = (line for line in iter(answer.readline, b"") if line.startswith(b"data: "))
@@ -61,6 +64,24 @@ def test_a_film_that_arrives_is_news_and_only_its_own_line_is_sent(desk: Running
     assert len(keys) == EXAMINATIONS + 1
     changed = [key for key, html in piece["lines"].items() if "new.png" in html]
     assert len(changed) == 1 and changed[0] in keys
+
+
+def test_a_long_list_comes_with_its_first_rows_and_the_others_follow(
+    tmp_path: Path, settings: DaySettings
+) -> None:
+    (tmp_path / "films").mkdir()
+    for seed in range(24):
+        (tmp_path / "films" / f"{seed}.png").write_bytes(png(seed))
+    with run_desk(tmp_path / "films", tmp_path / "out", settings) as desk:
+        page, version = desk.ask("").text, desk.feed.shown.version
+        assert page.count("<tbody id=") == 20 and 'data-examinations="24"' in page
+        with news(desk, version, "&rest") as pieces:
+            piece = next(pieces)
+            assert piece["lines"] == {} and len(piece["rest"]) == 24
+            assert piece["rest"] == desk.feed.shown.lines
+        with news(desk, version, "&rest", last=version) as pieces:
+            desk.post("mark", {"film": 1, "kind": "seen", "value": "1"})
+            assert "rest" not in next(pieces), "a connection that was lost brings only what is new"
 
 
 def test_what_one_page_says_the_other_hears_and_the_list_keeps(desk: RunningDesk) -> None:

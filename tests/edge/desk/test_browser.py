@@ -240,6 +240,52 @@ def test_all_of_it_by_keys_alone(context: BrowserContext, grey_desk: RunningDesk
     assert complaints == []
 
 
+def test_a_list_of_many_rows_is_whole_searched_sorted_and_printed(
+    context: BrowserContext, tmp_path: Path, settings: DaySettings
+) -> None:
+    (tmp_path / "films").mkdir()
+    for seed in range(64):
+        (tmp_path / "films" / f"film-{seed:02}.png").write_bytes(png(seed))
+    with run_desk(tmp_path / "films", tmp_path / "out", settings) as desk:
+        page, complaints = open_desk(context, desk)
+        rows = page.locator("main tbody:not([hidden])")
+        expect(rows).to_have_count(64)
+        assert page.evaluate("document.body.dataset.told") is None, "these are no news"
+
+        ranks = page.locator("main td.rank").all_text_contents()
+        assert [int(one) for one in ranks] == list(range(1, 65))
+        page.fill("#find", "film-3")
+        expect(rows).to_have_count(10)
+        expect(page.locator("#shown")).to_have_text("10 of 64 examinations shown")
+        page.fill("#find", "")
+        expect(rows).to_have_count(64)
+        page.select_option("#sort", "path")
+        groups = page.eval_on_selector_all(
+            "main section:not([hidden])",
+            "all => all.map(one => [...one.querySelectorAll('.path')].map(p => p.textContent))",
+        )
+        assert sorted(name for one in groups for name in one) == [
+            f"film-{n:02}.png" for n in range(64)
+        ]
+        assert all(one == sorted(one) for one in groups) and max(map(len, groups)) > 20
+        # The tenth of a group is the last of its table, and goes to the next one.
+        tenth = max(groups, key=len)[9]
+        page.focus(f"{row_of(tenth)} .open")
+        before = page.evaluate("document.activeElement.dataset.film")
+        first = (desk.films / max(groups, key=len)[0]).read_bytes()
+        (desk.films / "before-all.png").write_bytes(first)
+        desk.screen()
+        expect(rows).to_have_count(65)
+        assert page.evaluate("document.activeElement.dataset.film") == before
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        tables = "main section:not([hidden]) table"
+        assert page.locator(tables).count() == page.locator("main section:not([hidden])").count()
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.locator(tables).count() > page.locator("main section:not([hidden])").count()
+        expect(rows).to_have_count(65)
+        assert complaints == []
+
+
 def test_a_film_that_cannot_be_shown_says_so_in_words(
     context: BrowserContext, desk: RunningDesk
 ) -> None:
