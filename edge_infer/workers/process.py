@@ -15,6 +15,7 @@ from edge_infer.pc.native_code import (
     forgo_requests,
     forgo_wmi,
     import_opencv,
+    keep_large_blocks,
     limit_threads,
     silence_stderr,
 )
@@ -72,6 +73,7 @@ def serve(connection: Connection[object, object]) -> None:
     forgo_wmi()
     forgo_requests()
     limit_threads()
+    keep_large_blocks()
     try:
         try:
             import_opencv()

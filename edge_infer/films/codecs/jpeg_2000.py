@@ -265,7 +265,10 @@ def complete_jpeg_2000(data: bytes) -> bytes:
         raise _truncated() from error
     except (ValueError, ZeroDivisionError) as error:
         raise _damaged() from error
-    return data[start:end] + _EOC.to_bytes(2, "big")
+    ended = _EOC.to_bytes(2, "big")
+    if start == 0 and data[end:] in (ended, ended + b"\0"):
+        return data  # as it is, but for what makes its length even: several MB need no copy
+    return data[start:end] + ended
 
 
 def _find_end(data: bytes, start: int) -> int:

@@ -23,6 +23,9 @@ from edge_infer.films.shrink import scaled_shape, shrink_factor
 _TOLERATED_SHARE = 0.01
 """Of pixels beyond BitsStored by more than a sixteenth of its range, above which the codestream's
 precision is believed. One pixel (a marker) must not change the grey of all others."""
+_OVERSHOOT_SHARE = 0.001
+"""Of a reduced film's pixels that its wavelet may lift beyond BitsStored; a film with a marker or
+two has a tenth of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,19 +228,34 @@ def _read_codestream(
         np.uint8 if decoded.dtype.itemsize == 1 else np.uint16
     )
     bits, stored = stream.bits, pixel_format.bits_stored
-    if scale > 1 and stored < bits and _is_far_beyond(values, bits, stored, is_signed=is_signed):
-        # What lies in single bits, an overlay, is mixed with the film at lower resolutions.
-        return _read_codestream(frame, pixel_format, None)
-    if stored < bits:
+    if scale > 1 and stored < bits:
+        if _is_far_beyond(values, bits, stored, is_signed=is_signed):
+            # What lies in single bits, an overlay, is mixed with the film at lower resolutions.
+            return _read_codestream(frame, pixel_format, None)
+        values, bits = _clip(values, bits, stored, is_signed=is_signed), stored
+    elif stored < bits:
         narrow = _narrow(values, bits, stored, is_signed=is_signed)
         values, bits = (values, bits) if narrow is None else (narrow, stored)
+    # `decode_jpeg` has looked already whether anything is above.
+    is_clear = frame.encoding is Encoding.JPEG and bits == stream.bits
     return StoredPixels(
-        patterns=_clear_above(values, bits),
+        patterns=values if is_clear else _clear_above(values, bits),
         bits=bits,
         is_signed=is_signed,
         scale=scale,
         has_rgb=frame.encoding in (Encoding.JPEG, Encoding.JPEG_2000),
     )
+
+
+def _clip(
+    values: NDArray[np.uint8 | np.uint16], precision: int, stored: int, *, is_signed: bool
+) -> NDArray[np.uint8 | np.uint16]:
+    """Return the patterns of `stored` bits that are nearest."""
+    lowest, highest = _limits(stored, is_signed=is_signed)
+    if not is_signed:
+        return np.minimum(values, values.dtype.type(highest))
+    numbers = np.clip(_to_numbers(values, precision, is_signed=True), lowest, highest)
+    return np.asarray(numbers & ((1 << stored) - 1), dtype=np.uint16)
 
 
 def _narrow(
@@ -267,13 +285,32 @@ def _narrow(
 def _is_far_beyond(
     values: NDArray[np.uint8 | np.uint16], precision: int, stored: int, *, is_signed: bool
 ) -> bool:
-    """Tell whether one pixel is beyond BitsStored by more than a lossy film's overshoot."""
+    """Tell whether a reduced film is beyond BitsStored in a way that its wavelet does not explain.
+
+    A low-pass filter overshoots along the strokes of a white marker: few pixels, one or two
+    abreast, by less than half of the range. An overlay is more of them, a patch, or further beyond.
+    (One of thin strokes in the lowest bit beyond is not told from a marker, and is seen as one.)
+    """
     if not is_signed and int(values.max(initial=0)) >> stored == 0:
         return False
-    numbers = _to_numbers(values, precision, is_signed=is_signed)
     lowest, highest = _limits(stored, is_signed=is_signed)
+    numbers = _to_numbers(values, precision, is_signed=True) if is_signed else values
     margin = 1 << max(0, stored - 4)
-    return bool(numbers.max() > highest + margin or numbers.min() < lowest - margin)
+    far = (numbers > highest + margin) | (numbers < lowest - margin if is_signed else False)
+    if np.count_nonzero(far) > _OVERSHOOT_SHARE * far.size:
+        return True
+    rows = np.flatnonzero(far.any(axis=1))
+    if not rows.size:
+        return False
+    near = numbers[max(0, rows[0] - 2) : rows[-1] + 3].astype(np.int32)
+    beyond = np.maximum(near - highest, lowest - near)
+    return int(beyond.max()) > 1 << (stored - 1) or int(_mean_of_nine(beyond).max()) > margin
+
+
+def _mean_of_nine(numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the mean of each pixel inside the border and its eight neighbours."""
+    down = numbers[:-2] + numbers[1:-1] + numbers[2:]
+    return np.asarray((down[:, :-2] + down[:, 1:-1] + down[:, 2:]) // 9)
 
 
 def _to_numbers(

@@ -21,7 +21,7 @@ from edge_infer.films.dicom.pixels import PixelFormat, StoredPixels, describe_pi
 from edge_infer.films.dicom.shutter import read_shutter
 from edge_infer.films.dicom.taken import find_sex, find_taken_at
 from edge_infer.films.file import FilmFile
-from edge_infer.films.narrow_range import fill_range, find_narrow_range
+from edge_infer.films.narrow_range import fill_range, find_narrow_range, is_blank, order_sample
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.raster.orientation import turn
 from edge_infer.films.shrink import shrink_factor
@@ -138,8 +138,13 @@ def read_stored_grey(film: DicomFile, size: tuple[int, int] | None) -> StoredGre
         pixel_data.stream.seek(start)
         stored, table = _read_stored(film, pixel_data, pixel_format, None)
     sample = _sample(stored.patterns, shutter)
-    _require_picture(film.elements, sample, table)
-    if (found := find_narrow_range(table[sample])) is not None:
+    shown = order_sample(table[sample])
+    if is_blank(shown):
+        why = "" if is_blank(order_sample(sample)) else _name_voi(film.elements)
+        raise UnsupportedImage(
+            f"The picture is blank: all of it has the same grey{why}.", ReasonCode.BLANK
+        )
+    if (found := find_narrow_range(shown)) is not None:
         table = fill_range(table, found)
     return StoredGrey(stored=stored, table=table, shutter=shutter, full_shape=full_shape)
 
@@ -196,22 +201,6 @@ def _sample(
     rows, columns = (max(1, side // _SAMPLE_SIDE) for side in patterns.shape)
     sample = patterns[::rows, ::columns]
     return sample.ravel() if shutter is None else sample[shutter[::rows, ::columns]]
-
-
-def _require_picture(
-    elements: DicomElements, sample: NDArray[np.uint8 | np.uint16], table: NDArray[np.uint16]
-) -> None:
-    """Refuse a film of one grey: its 0.5 and 99.5 percentiles coincide."""
-    if _is_one_value(table[sample]):
-        why = "" if _is_one_value(sample) else _name_voi(elements)
-        raise UnsupportedImage(
-            f"The picture is blank: all of it has the same grey{why}.", ReasonCode.BLANK
-        )
-
-
-def _is_one_value(values: NDArray[np.uint8 | np.uint16]) -> bool:
-    low, high = np.percentile(values, (0.5, 99.5), method="nearest")
-    return bool(low == high)
 
 
 def _name_voi(elements: DicomElements) -> str:

@@ -19,6 +19,8 @@ def read_shutter(elements: DicomElements, shape: tuple[int, int]) -> NDArray[np.
     """
     names = {name.strip().upper() for name in elements.text("ShutterShape").split("\\")}
     readers = {"RECTANGULAR": _rectangle, "CIRCULAR": _circle, "POLYGONAL": _polygon}
+    if not names & set(readers):
+        return None
     seen = np.ones(shape, np.bool_)
     for name, read in readers.items():
         open_here = read(elements, shape) if name in names else None

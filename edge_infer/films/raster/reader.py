@@ -18,7 +18,7 @@ from edge_infer.films.codecs.jpeg import decode_jpeg, jpeg_scale
 from edge_infer.films.codecs.opencv import decode_with_opencv
 from edge_infer.films.file import FilmFile
 from edge_infer.films.memory import MOST_PACKED_BYTES, require_memory, too_large
-from edge_infer.films.narrow_range import fill_range, find_narrow_range
+from edge_infer.films.narrow_range import fill_range, find_narrow_range, is_blank, order_sample
 from edge_infer.films.radiograph import Radiograph
 from edge_infer.films.raster.headers import RasterHeader, damaged, read_raster_header
 from edge_infer.films.raster.orientation import turn
@@ -67,7 +67,7 @@ def read_raster(
             decoded = _without_idle_alpha(decoded, header)
             if is_judged:
                 _check_colour(decoded[..., :3])
-        sample = _to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header)
+        sample = order_sample(_to_grey(_sample(decoded, _BLANK_SAMPLE_SIDE), header))
         _check_not_blank(sample)
         full_shape = _turn(header, decoded, scale)
         if size is None or factor == 1:
@@ -244,9 +244,8 @@ def _check_colour(colours: NDArray[Any]) -> None:
         )
 
 
-def _check_not_blank(grey: NDArray[np.uint16]) -> None:
-    low, high = np.percentile(grey, (0.5, 99.5), method="nearest")
-    if low == high:
+def _check_not_blank(sample: NDArray[np.uint16]) -> None:
+    if is_blank(sample):
         raise UnsupportedImage(
             "The picture shows the same grey everywhere; check that the film was exposed and "
             "exported.",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_infer.films.narrow_range import fill_range, find_narrow_range
+from edge_infer.films.narrow_range import fill_range, find_narrow_range, is_blank, order_sample
 from edge_infer.films.read import read_radiograph
 from edge_infer.model.preprocess import to_model_input
 from tests.edge.films.dicom.dicom_factory import EXPLICIT, J2K_LOSSLESS, make_lut, write_dicom
@@ -96,7 +96,17 @@ def test_a_marker_does_not_hide_what_the_film_is(tmp_path: Path) -> None:
     ],
 )
 def test_which_range_is_narrow(grey: NDArray[Any], found: tuple[int, int] | None) -> None:
-    assert find_narrow_range(grey.astype(np.uint16)) == found
+    assert find_narrow_range(order_sample(grey.astype(np.uint16))) == found
+
+
+@pytest.mark.parametrize("size", [1, 2, 101, 1000, 71_003])
+def test_blank_is_what_numpys_percentiles_say(size: int) -> None:
+    draw = np.random.default_rng(size)
+    for others in (0, size // 300, size // 190, size // 100, size):
+        grey = np.full(size, 700, np.uint16)
+        grey[:others] = draw.integers(0, 65536, others)
+        low, high = np.percentile(grey, (0.5, 99.5), method="nearest")
+        assert is_blank(order_sample(draw.permutation(grey))) == (low == high)
 
 
 def test_the_range_found_becomes_the_whole() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,23 @@ def test_wmi_is_out_of_reach_before_anything_asks_what_pc_this_is(before: str) -
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True)
     assert done.stdout.strip()
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other systems give memory back in their own way"
+)
+def test_a_process_keeps_large_blocks_or_gives_them_back() -> None:
+    """Counted by the pages taken anew while 20 MB are filled and freed again and again."""
+    code = (
+        "import resource; import numpy as np; from edge_infer.pc import native_code\n"
+        "native_code.{}()\n"
+        "fill = lambda: [np.ones(2_500_000) for _ in range(1)]\n"
+        "fill(); start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(5): fill()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start)"
+    )
+    taken = {}
+    for name in ("keep_large_blocks", "return_large_blocks"):
+        words = [sys.executable, "-c", code.format(name)]
+        taken[name] = int(subprocess.run(words, capture_output=True, cwd=ROOT, check=True).stdout)
+    assert taken["keep_large_blocks"] < 50 < taken["return_large_blocks"]

@@ -190,6 +190,43 @@ def test_padding_keeps_jpeg_2000_whole(tmp_path: Path) -> None:
         assert_area_means(path, 1, within=1)
 
 
+def wide_film(tmp_path: Path, drawn: NDArray[Any]) -> Path:
+    """Write 12 bits in a codestream of 16, as encoders do that know bytes only."""
+    frame = made.compress(drawn, made.HTJ2K_LOSSLESS, bits=16)
+    return write_dicom(tmp_path, drawn, syntax=made.HTJ2K_LOSSLESS, frame=frame, bits=12)
+
+
+def marked() -> NDArray[np.uint16]:
+    """Return a dark film with a white stroke, whose edges the wavelet lifts beyond 12 bits."""
+    film = smooth(600, 524) // 4
+    film[40:72, 40:50] = 4095
+    return film
+
+
+def test_a_marker_whose_edges_overshoot_keeps_the_film_reduced(tmp_path: Path) -> None:
+    film = marked()
+    lifted, scale = decode_reduced(made.compress(film, made.HTJ2K_LOSSLESS, bits=16), 4) or (0, 0)
+    assert scale == 4 and np.max(lifted) > 4095 + 256
+    shown = read_radiograph(wide_film(tmp_path, film), size=SIZE)
+    assert shown.decoded_scale == 4
+    same = write_dicom(tmp_path, film, syntax=made.EXPLICIT, bits=12)
+    gap = shown.pixels.astype(np.int64) - plain_means(read_radiograph(same).pixels, SIZE)
+    assert np.abs(gap).max() <= 0.06 * 65535  # where the stroke's edge lies
+
+
+@pytest.mark.parametrize("bit", [12, 13, 14, 15])
+def test_an_overlay_beside_a_marker_has_the_film_read_whole(bit: int, tmp_path: Path) -> None:
+    film = marked()
+    drawn = film.copy()
+    drawn[300:324, 200:330] |= 1 << bit
+    shown = read_radiograph(wide_film(tmp_path, drawn), size=SIZE)
+    assert shown.decoded_scale == 1
+    expected = read_radiograph(
+        write_dicom(tmp_path, film, syntax=made.EXPLICIT, bits=12), size=SIZE
+    )
+    np.testing.assert_array_equal(shown.pixels, expected.pixels)
+
+
 @pytest.mark.parametrize("syntax", [made.JPEG_BASELINE, made.JPEG_EXTENDED])
 def test_jpeg_is_scaled_by_its_dct_or_averaged(syntax: str, tmp_path: Path) -> None:
     bits = 12 if syntax == made.JPEG_EXTENDED else 8
