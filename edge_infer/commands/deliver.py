@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_infer.commands.ending import run_command
+from edge_infer.commands.ending import INTERRUPTED, run_command
 from edge_infer.errors import CxrError
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
@@ -72,6 +72,7 @@ def deliver(
         if follow and days:
             _follow(delivery, days[0], is_dated=dated)
         else:
+            _when_stdin_ends(lambda: os._exit(INTERRUPTED))
             deliver_all(delivery, days or [], patience_s=_PATIENCE_S)
         raise typer.Exit(_tell(delivery))
 
@@ -126,7 +127,7 @@ def _targets(
 def _follow(delivery: Delivery, first: Path, *, is_dated: bool) -> None:
     """Go on until the parent closes our standard input, and once more then."""
     ended = threading.Event()
-    threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
+    _when_stdin_ends(ended.set)
     told = ""
     while not ended.wait(_STEP_EVERY_S):
         try:
@@ -145,10 +146,16 @@ def _days(first: Path, *, is_dated: bool) -> list[Path]:
     return sorted(one for one in first.parent.glob("cxr-????-??-??") if one.name >= first.name)
 
 
-def _wait_for_end(ended: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    ended.set()
+def _when_stdin_ends(act: Callable[[], object]) -> None:
+    """Act once the parent has ended, or says that it does not wait any more."""
+
+    def wait() -> None:
+        # Not `sys.stdin`, whose lock a thread that waits would hold at our own end.
+        while os.read(0, 4096):
+            pass
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _tell(delivery: Delivery) -> int:

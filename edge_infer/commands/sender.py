@@ -82,7 +82,8 @@ def require_ready(sending: Sending) -> None:
 
 def send_days(days: Sequence[Path], sending: Sending) -> int:
     """Make and send the results of these days; return the exit code: 0, or 4 where some wait."""
-    return subprocess.run(_command([*map(str, days), *sending.words()])).returncode
+    with _started([*map(str, days), *sending.words()]) as process:
+        return process.wait()
 
 
 @contextmanager
@@ -96,9 +97,16 @@ def following(folder: Path, sending: Sending | None, *, is_dated: bool) -> Itera
         yield
         return
     words = ["--follow", *(["--dated"] if is_dated else []), str(folder), *sending.words()]
+    with _started(words):
+        yield
+
+
+@contextmanager
+def _started(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the process; at the end it is told that nobody waits for it, and waited for."""
     with subprocess.Popen(_command(words), stdin=subprocess.PIPE) as process:
         try:
-            yield
+            yield process
         finally:
             assert process.stdin is not None, "it is a pipe"
             process.stdin.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -204,3 +207,20 @@ def test_a_node_that_does_not_know_us_or_is_not_there_is_waited_for(
             assert all(one.waiting == 2 for one in delivery.counts().values())
     log = (tmp_path / "results" / LOG_NAME).read_text()
     assert "is not called WRONG" in log
+
+
+@pytest.mark.slow
+def test_the_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    """A command that was killed and is run again would otherwise have two that send."""
+    (tmp_path / "one.dcm").write_bytes(b"")
+    with Outbox(tmp_path) as outbox:
+        outbox.enqueue(["one.dcm"], ["NOBODY@127.0.0.1:1"])
+    words = ["--dicom-out", str(tmp_path), "--send-to", "NOBODY@127.0.0.1:1"]
+    command = [sys.executable, "-m", "edge_infer.commands.deliver", *words, "--model", str(TINY)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        while not (tmp_path / LOG_NAME).is_file() or not (tmp_path / LOG_NAME).stat().st_size:
+            time.sleep(0.05)
+        assert process.poll() is None, "it tries for half a minute"
+        process.stdin.close()
+        assert process.wait(10) == 130
