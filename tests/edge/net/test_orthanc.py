@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 
 from edge_infer.errors import NetError
 from edge_infer.flow.keep_day import DaySettings
@@ -23,9 +26,10 @@ from edge_infer.net.support_log import SupportLog
 from edge_infer.net.targets import Target
 from tests.edge.films.dicom import dicom_factory as made
 from tests.edge.made_day import TINY
-from tests.edge.net.made_nodes import film, uid_of
+from tests.edge.net.made_nodes import film, listening, uid_of
 from tests.edge.net.made_orthanc import PASSWORD, USER, Orthanc, needs_orthanc, orthanc
 from tests.edge.net.made_results import WHOLE_HEADER
+from tests.edge.net.test_dcmtk import KNOWN as KNOWN_SYNTAXES
 from tests.edge.net.test_delivery import delivery_of, keep_day, node_at
 from tests.edge.pool_here import PoolHere
 
@@ -65,6 +69,25 @@ def test_a_long_day_is_fetched_whole_and_nothing_twice(tmp_path: Path) -> None:
         assert fetch(server, tmp_path / "out") == (films, 0, 0)
     spool = Spool(tmp_path / "out" / "spool")
     assert {spool.place_of(uid_of(n)) for n in range(films)} == set(spool.films.iterdir())
+
+
+def test_it_sends_films_of_every_syntax_that_it_takes_four_times_at_once(tmp_path: Path) -> None:
+    with (
+        orthanc(tmp_path / "orthanc") as server,
+        listening(tmp_path / "node") as node,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        there = {"AET": "CXREDGE", "Host": "127.0.0.1", "Port": node.port}
+        server.put("modalities/cxr", there)
+        films = [day_film(number, syntax=one.uid) for number, one in enumerate(KNOWN_SYNTAXES * 4)]
+        ids = [server.ask("instances", film)["ID"] for film in films]
+        shares = [json.dumps(ids[first::4]).encode() for first in range(4)]
+        answers = list(pool.map(lambda share: server.ask("modalities/cxr/store", share), shares))
+        assert [one["FailedInstancesCount"] for one in answers] == [0] * 4
+        for number, syntax in enumerate(KNOWN_SYNTAXES * 4):
+            kept = dcmread(node.spool.place_of(uid_of(number)))
+            assert kept.file_meta.TransferSyntaxUID == syntax.uid
+        assert len(node.films) == len(films) and not node.unfinished
 
 
 def test_credentials_open_it_and_are_nowhere_told(tmp_path: Path) -> None:
