@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_infer.commands.ending import INTERRUPTED, run_command
+from edge_infer.commands.sender import NodeTls, node_tls
 from edge_infer.errors import CxrError
 from edge_infer.pc.native_code import limit_threads
 from edge_infer.version import package_version
@@ -37,6 +38,9 @@ def deliver(
     send_to: Annotated[
         list[str] | None, typer.Option(metavar="AE@HOST:PORT", help="A node to send to.")
     ] = None,
+    send_tls_ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Of the nodes.")] = None,
+    send_tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Ours.")] = None,
+    send_tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,
     stow: Annotated[
         str | None, typer.Option(metavar="URL", help="A DICOMweb archive to send to.")
     ] = None,
@@ -65,7 +69,12 @@ def deliver(
         has_gate=not no_gate,
         free_bytes=min_free_mb * 2**20,
     )
-    targets = _targets(send_to or (), ae_title, stow, credentials, tls_ca)
+    secret = node_tls(send_tls_ca, send_tls_cert, send_tls_key)
+    targets = _targets(send_to or (), ae_title, secret)
+    if stow is not None:
+        from edge_infer.net.dicomweb import ArchiveTarget, open_archive
+
+        targets.append(ArchiveTarget(archive=open_archive(stow, credentials, tls_ca)))
     with closing(Delivery(dicom_out, settings, targets)) as delivery:
         if ready:
             raise typer.Exit
@@ -100,28 +109,20 @@ def _load(model: Path | None, site: Path | None) -> DeliverySettings:
     )
 
 
-def _targets(
-    nodes: Sequence[str],
-    ae_title: str,
-    archive: str | None,
-    credentials: Path | None,
-    authority: Path | None,
-) -> list[Target]:
+def _targets(nodes: Sequence[str], ae_title: str, files: NodeTls | None) -> list[Target]:
     from edge_infer.net.address import parse_node
     from edge_infer.net.targets import NodeTarget
+    from edge_infer.net.tls import client_context
 
+    tls = client_context(files.authority, files.own) if files is not None else None
     try:
-        targets: list[Target] = [
-            NodeTarget(node=parse_node(node, needs_title=True), calling=ae_title) for node in nodes
+        return [
+            NodeTarget(node=parse_node(node, needs_title=True), calling=ae_title, tls=tls)
+            for node in nodes
         ]
     except ValueError as error:
         typer.echo(f"cxr-edge: --send-to: {error}", err=True)
         raise typer.Exit(_WRONG_COMMAND_LINE) from error
-    if archive is not None:
-        from edge_infer.net.dicomweb import ArchiveTarget, open_archive
-
-        targets.append(ArchiveTarget(archive=open_archive(archive, credentials, authority)))
-    return targets
 
 
 def _follow(delivery: Delivery, first: Path, *, is_dated: bool) -> None:

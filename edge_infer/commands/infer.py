@@ -27,6 +27,9 @@ from edge_infer.commands.options import (
     ModelOption,
     NoHeatmapOption,
     QuietOption,
+    SendTlsCaOption,
+    SendTlsCertOption,
+    SendTlsKeyOption,
     SendToOption,
     SiteOption,
     WorkersOption,
@@ -36,6 +39,7 @@ from edge_infer.commands.sender import (
     RESULTS_FOLDER,
     Sending,
     following,
+    node_tls,
     require_ready,
     send_days,
 )
@@ -133,6 +137,9 @@ def infer(
     ] = False,
     dicom_out: DicomOutOption = None,
     send_to: SendToOption = None,
+    send_tls_ca: SendTlsCaOption = None,
+    send_tls_cert: SendTlsCertOption = None,
+    send_tls_key: SendTlsKeyOption = None,
     no_heatmap: NoHeatmapOption = False,
     watch: Annotated[
         bool,
@@ -188,6 +195,7 @@ def infer(
             sending = Sending(
                 folder=choose_folder(inputs, dicom_out or folder / RESULTS_FOLDER),
                 nodes=send_to or (),
+                node_tls=node_tls(send_tls_ca, send_tls_cert, send_tls_key),
                 with_heat=not no_heatmap,
                 model=model,
                 site=site,

@@ -28,11 +28,14 @@ from edge_infer.commands.options import (
     NoHeatmapOption,
     PageLangOption,
     QuietOption,
+    SendTlsCaOption,
+    SendTlsCertOption,
+    SendTlsKeyOption,
     SendToOption,
     SiteOption,
     WorkersOption,
 )
-from edge_infer.commands.sender import RESULTS_FOLDER, Sending, following, require_ready
+from edge_infer.commands.sender import RESULTS_FOLDER, Sending, following, node_tls, require_ready
 from edge_infer.commands.terminal import Progress, WatchLine, summarise
 from edge_infer.errors import ReportError
 from edge_infer.pc.native_code import limit_threads
@@ -97,6 +100,9 @@ def listen(
     ] = 1024,
     dicom_out: DicomOutOption = None,
     send_to: SendToOption = None,
+    send_tls_ca: SendTlsCaOption = None,
+    send_tls_cert: SendTlsCertOption = None,
+    send_tls_key: SendTlsKeyOption = None,
     no_heatmap: NoHeatmapOption = False,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificate (PEM): only TLS is spoken.")
@@ -135,7 +141,7 @@ def listen(
     title = _title(ae_title)
     with exit_when_interrupted("Interrupted: what was received is kept."):
         if check is not None:
-            _check(check, title, tls_ca)
+            _check(check, title, tls_ca, tls_cert, tls_key)
         if out is None:
             raise typer.BadParameter("name a folder for films and lists.", param_hint="--out")
         tls = _tls_files(tls_cert, tls_key, tls_ca)
@@ -155,6 +161,7 @@ def listen(
             sending = Sending(
                 folder=dicom_out or out / RESULTS_FOLDER,
                 nodes=send_to or (),
+                node_tls=node_tls(send_tls_ca, send_tls_cert, send_tls_key),
                 ae_title=title,
                 with_heat=not no_heatmap,
                 model=model,
@@ -280,7 +287,9 @@ def _require_peers(address: str, peers: Path | None) -> None:
         )
 
 
-def _check(node: str, title: str, authority: Path | None) -> NoReturn:
+def _check(
+    node: str, title: str, authority: Path | None, certificate: Path | None, key: Path | None
+) -> NoReturn:
     from edge_infer.net.address import parse_node
     from edge_infer.net.echo import echo
     from edge_infer.net.tls import client_context
@@ -289,7 +298,8 @@ def _check(node: str, title: str, authority: Path | None) -> NoReturn:
         address = parse_node(node, needs_title=False)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--check") from error
-    tls = client_context(authority) if authority is not None else None
+    own = (certificate, key) if certificate is not None and key is not None else None
+    tls = client_context(authority, own) if authority is not None else None
     result = echo(address, calling=title, tls=tls)
     typer.echo(result.sentence)
     raise typer.Exit(0 if result.ok else CANNOT_START)

@@ -41,6 +41,16 @@ SendToOption = Annotated[
     list[str] | None,
     typer.Option(metavar="AE@HOST:PORT", help="Send the results to this DICOM node."),
 ]
+SendTlsCaOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Authority (PEM) of --send-to's nodes: TLS is spoken there."),
+]
+SendTlsCertOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Our certificate (PEM), where they ask for one.")
+]
+SendTlsKeyOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Its private key (PEM).")
+]
 NoHeatmapOption = Annotated[
     bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
 ]

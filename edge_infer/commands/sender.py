@@ -26,6 +26,33 @@ _NEEDED = ("pynetdicom", "highdicom")
 
 
 @dataclass(frozen=True, kw_only=True)
+class NodeTls:
+    """Files by which nodes are spoken to."""
+
+    authority: Path
+    own: tuple[Path, Path] | None
+    """Certificate and key."""
+
+
+def node_tls(authority: Path | None, certificate: Path | None, key: Path | None) -> NodeTls | None:
+    """Return what --send-tls-ca, --send-tls-cert and --send-tls-key say; BadParameter if half."""
+    if authority is None:
+        if certificate is not None or key is not None:
+            raise typer.BadParameter(
+                "TLS needs the authority of the nodes.", param_hint="--send-tls-ca"
+            )
+        return None
+    if certificate is None or key is None:
+        if certificate is not key:
+            raise typer.BadParameter(
+                "a certificate needs its key, and a key its certificate.",
+                param_hint="--send-tls-cert",
+            )
+        return NodeTls(authority=authority, own=None)
+    return NodeTls(authority=authority, own=(certificate, key))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sending:
     """What was asked for on the command line."""
 
@@ -33,6 +60,7 @@ class Sending:
     """Where the results go."""
     nodes: Sequence[str] = ()
     """TITLE@HOST:PORT of each node they are sent to."""
+    node_tls: NodeTls | None = None
     archive: str = ""
     """URL of a DICOMweb archive they are sent to."""
     credentials: Path | None = None
@@ -51,7 +79,12 @@ class Sending:
         words = ["--dicom-out", str(self.folder), "--ae-title", self.ae_title]
         for node in self.nodes:
             words += ["--send-to", node]
+        tls = self.node_tls
+        certificate, key = (tls.own if tls else None) or (None, None)
         named = {
+            "--send-tls-ca": tls.authority if tls else None,
+            "--send-tls-cert": certificate,
+            "--send-tls-key": key,
             "--stow": self.archive or None,
             "--credentials": self.credentials,
             "--tls-ca": self.authority,

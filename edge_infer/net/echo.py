@@ -19,6 +19,7 @@ from edge_infer.net.services import (
     VERIFICATION_SYNTAXES,
 )
 from edge_infer.net.sockets import close_sockets_for_sure
+from edge_infer.net.tls import explain_handshake
 
 _TIMEOUT_S: Final = 10.0
 
@@ -66,7 +67,8 @@ def echo(
         evt_handlers=[(evt.EVT_ACSE_RECV, note_rejection, [rejected])],
     )
     if not association.is_established:
-        return EchoResult(ok=False, sentence=explain_failure(node, calling, association, rejected))
+        sentence = explain_failure(node, calling, association, rejected, tls)
+        return EchoResult(ok=False, sentence=sentence)
     status = association.send_c_echo()
     association.release()
     code = status.get("Status") if status else None
@@ -87,6 +89,7 @@ def explain_failure(
     calling: str,
     association: Association,
     rejected: list[tuple[int, int, int]],
+    tls: ssl.SSLContext | None = None,
 ) -> str:
     """Say in one sentence why an association did not come about."""
     if rejected:
@@ -104,6 +107,8 @@ def explain_failure(
         if source == 3:
             return f"{node} is too busy: it has as many associations as it allows, try again later."
         return f"{node} rejects associations (source {source}, reason {reason}): ask its owner."
+    if tls is not None and (why := explain_handshake(node.host, node.port, tls, _TIMEOUT_S)):
+        return f"{node} and this PC do not come together by TLS ({why}): check the certificates."
     if association.is_aborted:
         return (
             f"{node} breaks off: it may be no DICOM node, or want TLS, or speak it where we do not."

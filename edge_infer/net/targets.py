@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -59,6 +60,7 @@ class NodeTarget:
 
     node: NodeAddress
     calling: str
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -74,10 +76,11 @@ class NodeTarget:
             self.node.host,
             self.node.port,
             ae_title=self.node.ae_title,
+            tls_args=(self.tls, self.node.host) if self.tls is not None else None,
             evt_handlers=[(evt.EVT_ACSE_RECV, note_rejection, [rejected])],
         )
         if not association.is_established:
-            why = explain_failure(self.node, self.calling, association, rejected)
+            why = explain_failure(self.node, self.calling, association, rejected, self.tls)
             yield from (_not_now(file, why) for file in files)
             return
         with closing(_Released(association)):

@@ -28,6 +28,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
         (["--out", "x", "--address", "0.0.0.0"], "--peers"),
         (["--out", "x", "--address", "here"], "--address"),
         (["--out", "x", "--tls-cert", "x.pem"], "--tls-cert"),
+        (["--out", "x", "--send-to", "A@b:1", "--send-tls-cert", "x.pem"], "--send-tls-ca"),
         (["--check", "no port"], "--check"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 import time
@@ -141,7 +142,9 @@ def test_the_wait_between_two_tries_grows(tmp_path: Path) -> None:
 
 
 @contextmanager
-def archive(statuses: list[int]) -> Iterator[tuple[int, list[Any]]]:
+def archive(
+    statuses: list[int], tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[int, list[Any]]]:
     """A node that takes results, answering so; yields its port and what it took."""
     taken: list[Any] = []
 
@@ -156,7 +159,10 @@ def archive(statuses: list[int]) -> Iterator[tuple[int, list[Any]]]:
     for sop_class in RESULT_CLASSES:
         entity.add_supported_context(sop_class, [one.uid for one in RESULT_SYNTAXES])
     server = entity.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)]
+        ("127.0.0.1", 0),
+        block=False,
+        evt_handlers=[(evt.EVT_C_STORE, store)],
+        ssl_context=tls,
     )
     assert server is not None
     try:
