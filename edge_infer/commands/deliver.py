@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 _STEP_EVERY_S = 2.0
 _PATIENCE_S = 30.0
+_REMOVE_EVERY_S = 3600.0
 _WRONG_COMMAND_LINE, _HAS_GAPS = 2, 4
 
 
@@ -53,6 +55,7 @@ def deliver(
     no_gate: Annotated[bool, typer.Option("--no-gate", help="As the days.")] = False,
     no_heatmap: Annotated[bool, typer.Option("--no-heatmap", help="Plain film.")] = False,
     min_free_mb: Annotated[int, typer.Option(metavar="MB", help="Below, none are made.")] = 0,
+    keep_days: Annotated[int | None, typer.Option(metavar="N", help="Older go.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Until stdin ends.")] = False,
     ready: Annotated[bool, typer.Option("--ready", help="Only say whether it could.")] = False,
     dated: Annotated[bool, typer.Option("--dated", help="Later siblings too.")] = False,
@@ -79,10 +82,11 @@ def deliver(
         if ready:
             raise typer.Exit
         if follow and days:
-            _follow(delivery, days[0], is_dated=dated)
+            _follow(delivery, days[0], keep_days, is_dated=dated)
         else:
             _when_stdin_ends(lambda: os._exit(INTERRUPTED))
             deliver_all(delivery, days or [], patience_s=_PATIENCE_S)
+            _remove_older(delivery, keep_days)
         raise typer.Exit(_tell(delivery))
 
 
@@ -125,13 +129,16 @@ def _targets(nodes: Sequence[str], ae_title: str, files: NodeTls | None) -> list
         raise typer.Exit(_WRONG_COMMAND_LINE) from error
 
 
-def _follow(delivery: Delivery, first: Path, *, is_dated: bool) -> None:
+def _follow(delivery: Delivery, first: Path, keep_days: int | None, *, is_dated: bool) -> None:
     """Go on until the parent closes our standard input, and once more then."""
     ended = threading.Event()
     _when_stdin_ends(ended.set)
-    told = ""
+    told, next_removal = "", time.monotonic()
     while not ended.wait(_STEP_EVERY_S):
         try:
+            if time.monotonic() >= next_removal:
+                next_removal += _REMOVE_EVERY_S
+                _remove_older(delivery, keep_days)
             delivery.step(_days(first, is_dated=is_dated))
             told = ""
         except CxrError as error:  # a full disk, a folder that is gone for a while: tried again
@@ -145,6 +152,11 @@ def _days(first: Path, *, is_dated: bool) -> list[Path]:
     if not is_dated:
         return [first]
     return sorted(one for one in first.parent.glob("cxr-????-??-??") if one.name >= first.name)
+
+
+def _remove_older(delivery: Delivery, keep_days: int | None) -> None:
+    if keep_days is not None:
+        delivery.remove_older(keep_days)
 
 
 def _when_stdin_ends(act: Callable[[], object]) -> None:

@@ -19,6 +19,7 @@ from edge_infer.commands.ending import INTERRUPTED, exit_when_interrupted, run_c
 from edge_infer.commands.options import (
     DicomOutOption,
     IncludePatientOption,
+    KeepDaysOption,
     ModelOption,
     NoHeatmapOption,
     PageLangOption,
@@ -64,6 +65,7 @@ def fetch(
     send_back: Annotated[
         bool, typer.Option("--send-back", help="Put the results into their studies (STOW-RS).")
     ] = False,
+    keep_days: KeepDaysOption = 30,
     dicom_out: DicomOutOption = None,
     no_heatmap: NoHeatmapOption = False,
     credentials: Annotated[
@@ -88,9 +90,9 @@ def fetch(
 ) -> None:
     """Fetch a day's chest X-rays from an archive (DICOMweb) and screen them into a worklist.
 
-    Films are kept in DIR/fetched, the list in DIR/cxr-YYYY-MM-DD. Run again, also after an
-    interruption, it reads and screens only what is new. Research use only; not a medical device;
-    not a diagnosis.
+    Films are kept in DIR/fetched for --keep-days, the list in DIR/cxr-YYYY-MM-DD. Run again, also
+    after an interruption, it reads and screens only what is new. Research use only; not a medical
+    device; not a diagnosis.
 
     Exit code 0: every film screened; 4: some film was not given, not screened or not sent back; 2:
     wrong command line; 3: the archive does not answer, or no usable model; 5: no film of that day;
@@ -100,7 +102,7 @@ def fetch(
     wanted = _parse_day(day)
     with exit_when_interrupted("Interrupted: run again, and it goes on where it stopped."):
         from edge_infer.net.dicomweb import open_archive
-        from edge_infer.net.spool import Spool
+        from edge_infer.net.spool import Spool, remove_older_spools
 
         archive = open_archive(dicomweb, credentials, tls_ca)
         sending = None
@@ -114,12 +116,15 @@ def fetch(
                 model=model,
                 site=site,
                 min_free_mb=_MIN_FREE_MB,
+                keep_days=keep_days if dicom_out is None else None,
             )
             require_ready(sending)
         settings = load_day_settings(
             model, site, workers=workers, include_patient=include_patient, lang=lang
         )
-        spool = Spool(out / "fetched" / f"{wanted:%Y-%m-%d}")
+        folder = out / "fetched" / f"{wanted:%Y-%m-%d}"
+        spool = Spool(folder)
+        remove_older_spools(folder.parent, keep_days, but=folder)
         fetched = _fetch(archive, wanted, spool, out, is_quiet=quiet)
         code = _HAS_GAPS if fetched.failed else 0
         written = _screen(spool, out / f"cxr-{wanted:%Y-%m-%d}", settings, wanted, is_quiet=quiet)

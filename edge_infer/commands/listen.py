@@ -24,6 +24,7 @@ from edge_infer.commands.ending import CANNOT_START, INTERRUPTED, exit_when_inte
 from edge_infer.commands.options import (
     DicomOutOption,
     IncludePatientOption,
+    KeepDaysOption,
     ModelOption,
     NoHeatmapOption,
     PageLangOption,
@@ -85,10 +86,7 @@ def listen(
     workers: WorkersOption = None,
     include_patient: IncludePatientOption = False,
     lang: PageLangOption = None,
-    keep_days: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="Films received longer ago are removed."),
-    ] = 30,
+    keep_days: KeepDaysOption = 30,
     max_associations: Annotated[
         int, typer.Option(min=1, max=100, metavar="N", help="Peers that may send at a time.")
     ] = 10,
@@ -167,6 +165,7 @@ def listen(
                 model=model,
                 site=site,
                 min_free_mb=min_free_mb,
+                keep_days=keep_days if dicom_out is None else None,
             )
             require_ready(sending)
         settings = load_day_settings(

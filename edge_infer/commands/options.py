@@ -33,6 +33,12 @@ PageLangOption = Annotated[
     Lang | None,
     typer.Option(help="Language of the page; default: this PC's, English if not Korean."),
 ]
+KeepDaysOption = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Films received longer ago are removed, and results sent."
+    ),
+]
 DicomOutOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Also write each result as DICOM (report, picture) into DIR."),

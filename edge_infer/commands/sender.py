@@ -74,6 +74,9 @@ class Sending:
     min_free_mb: int = 100
     """Free disk below which no results are made: the day's lists need some too."""
 
+    keep_days: int | None = None
+    """Results made longer ago are removed once they are sent; None: they are kept."""
+
     def words(self) -> list[str]:
         """Return the options of the process."""
         words = ["--dicom-out", str(self.folder), "--ae-title", self.ae_title]
@@ -82,6 +85,7 @@ class Sending:
         tls = self.node_tls
         certificate, key = (tls.own if tls else None) or (None, None)
         named = {
+            "--keep-days": self.keep_days,
             "--send-tls-ca": tls.authority if tls else None,
             "--send-tls-cert": certificate,
             "--send-tls-key": key,

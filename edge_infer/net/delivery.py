@@ -23,6 +23,7 @@ from edge_infer.net.outbox import Counts, Outbox
 from edge_infer.net.results.identifiers import derive_uid
 from edge_infer.net.results.job import ResultJob
 from edge_infer.net.results.make import MadeResult, make_results
+from edge_infer.net.spool import remove_older
 from edge_infer.net.support_log import SupportLog
 from edge_infer.net.targets import Answer, Target
 from edge_infer.pc.whole_files import require_writable
@@ -95,6 +96,12 @@ class Delivery:
             for target in self._targets:
                 self._send(target, is_patient=is_patient)
 
+    def remove_older(self, days: int, *, now: float | None = None) -> int:
+        """Remove results made more than `days` days ago that wait for nobody; return how many."""
+        waiting = self._outbox.waiting()
+        done = (one for one in self._folder.glob("*.dcm") if one.name not in waiting)
+        return remove_older(done, days, now=now)
+
     def counts(self) -> dict[str, Counts]:
         """Return how far each target is, by name."""
         return {target.name: self._outbox.count(target.name) for target in self._targets}
@@ -117,8 +124,8 @@ class Delivery:
             has_gate=settings.has_gate,
             without=made,
         )
-        # A target that was not named when they were made.
-        names = [name for one in made.values() for name in one]
+        # A target that was not named when they were made; what is gone by age is not for it.
+        names = [name for one in made.values() for name in one if (self._folder / name).is_file()]
         self._outbox.enqueue(names, [target.name for target in self._targets])
         for start in range(0, len(rows), _AT_ONCE):
             self._make_some(rows[start : start + _AT_ONCE])

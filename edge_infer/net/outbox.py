@@ -107,6 +107,12 @@ class Outbox:
             )
             return [name for (name,) in rows]
 
+    def waiting(self) -> set[str]:
+        """Return what is still to be sent to any target."""
+        with self._converted():
+            rows = self._connection.execute("SELECT name FROM sent WHERE state = 'waiting'")
+            return {name for (name,) in rows}
+
     def note_sent(self, name: str, target: str, said: str) -> None:
         """Enter that the other side has an object."""
         with self._converted():

@@ -14,6 +14,7 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -77,14 +78,36 @@ class Spool:
 
     def remove_older(self, days: int, *, now: float | None = None) -> int:
         """Remove films that came more than `days` days ago, and return how many."""
-        before = (time.time() if now is None else now) - days * _DAY_S
-        removed = 0
-        for path in self.films.iterdir():
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < before:
-                    path.unlink()
-                    removed += 1
-        return removed
+        return remove_older(self.films.iterdir(), days, now=now)
+
+
+def remove_older(paths: Iterable[Path], days: int, *, now: float | None = None) -> int:
+    """Remove files that are more than `days` days old, and return how many."""
+    before = (time.time() if now is None else now) - days * _DAY_S
+    removed = 0
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < before:
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def remove_older_spools(folder: Path, days: int, *, but: Path, now: float | None = None) -> int:
+    """Remove films that came more than `days` days ago from the spools in `folder`.
+
+    The spool in `but` stays as it is, and one that is empty then goes. Returns how many were
+    removed. Another process may fill one of them meanwhile.
+    """
+    removed = 0
+    for one in folder.iterdir():
+        if one != but and (films := one / _FILMS).is_dir():
+            removed += remove_older(films.iterdir(), days, now=now)
+            with contextlib.suppress(OSError):  # it is not empty
+                films.rmdir()
+                (one / _INCOMING).rmdir()
+                one.rmdir()
+    return removed
 
 
 def discard(path: Path, file: BinaryIO) -> None:

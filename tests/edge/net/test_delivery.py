@@ -128,6 +128,31 @@ def test_a_target_named_later_gets_what_was_made_before(
     assert len(late.taken) == 2
 
 
+def test_results_that_everybody_has_are_removed_by_age_and_not_made_again(
+    tmp_path: Path, settings: DaySettings, pool: PoolHere
+) -> None:
+    day = keep_day(tmp_path, settings, films=2)
+    target = MadeTarget()
+    silent = MadeTarget([Answer.NOT_NOW], name="SLOW@nowhere:1")
+    with closing(delivery_of(tmp_path, pool, target)) as delivery:
+        delivery.step([day])
+        results = sorted((tmp_path / "results").glob("*.dcm"))
+        later = results[0].stat().st_mtime + 31 * 86_400
+        assert delivery.remove_older(30) == 0
+    with closing(delivery_of(tmp_path, pool, target, silent)) as delivery:
+        delivery.step([day])
+        assert delivery.remove_older(30, now=later) == 0, "one still waits for them"
+        delivery.step([day], is_patient=False)
+        assert delivery.remove_older(30, now=later) == len(results) == 4
+        delivery.step([day], is_patient=False)
+    with closing(
+        delivery_of(tmp_path, pool, late := MadeTarget(name="LATE@nowhere:1"))
+    ) as delivery:
+        delivery.step([day])
+        assert not late.taken and delivery.counts()[late.name].refused == 0
+    assert not list((tmp_path / "results").glob("*.dcm"))
+
+
 def test_the_wait_between_two_tries_grows(tmp_path: Path) -> None:
     with Outbox(tmp_path) as outbox:
         outbox.enqueue(["a"], ["T"])

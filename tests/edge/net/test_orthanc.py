@@ -159,6 +159,9 @@ def run(server: Orthanc, out: Path, *words: str, seconds: float | None = None) -
 
 def test_the_command_interrupted_goes_on_and_sends_the_results_back(tmp_path: Path) -> None:
     out = tmp_path / "out"
+    old = Spool(out / "fetched" / "2026-01-02").place_of("1.2.3")
+    old.write_bytes(b"a film of last winter")
+    os.utime(old, (0, 0))
     with orthanc(tmp_path / "orthanc") as server:
         fill(server, 20)
         run(server, out, "--send-back", seconds=6)
@@ -172,6 +175,7 @@ def test_the_command_interrupted_goes_on_and_sends_the_results_back(tmp_path: Pa
         for number in range(20):
             there = server.find("Instance", StudyInstanceUID=f"1.2.3.{number}")
             assert len(there) == 3, "the film, its report and its picture"
+        assert not old.exists(), "--keep-days"
         assert PASSWORD not in said and made.IDENTITY["PatientName"] not in said
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import ReportError
-from edge_infer.net.spool import Spool, discard, hash_uid
+from edge_infer.net.spool import Spool, discard, hash_uid, remove_older_spools
 
 DAY_S = 86_400
 
@@ -60,6 +60,22 @@ def test_films_are_removed_by_the_day_they_came(tmp_path: Path) -> None:
     os.utime(new, (now - 29 * DAY_S, now - 29 * DAY_S))
     assert spool.remove_older(30, now=now) == 1
     assert not old.exists() and new.exists()
+
+
+def test_old_films_of_other_days_are_removed_and_empty_folders_with_them(tmp_path: Path) -> None:
+    spools = {name: Spool(tmp_path / name) for name in ("old", "mixed", "wanted")}
+    now = tmp_path.stat().st_mtime
+    for name, uid, age in (
+        ("old", "1", 31),
+        ("mixed", "2", 31),
+        ("mixed", "3", 1),
+        ("wanted", "4", 31),
+    ):
+        os.utime(keep(spools[name], b"film", uid), (now - age * DAY_S, now - age * DAY_S))
+    assert remove_older_spools(tmp_path, 30, but=tmp_path / "wanted", now=now) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"mixed", "wanted"}
+    assert list(spools["mixed"].films.iterdir()) == [spools["mixed"].place_of("3")]
+    assert spools["wanted"].place_of("4").exists(), "it would be fetched again"
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
