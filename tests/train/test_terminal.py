@@ -37,6 +37,10 @@ def test_a_task_says_how_far_and_how_long(monkeypatch: pytest.MonkeyPatch) -> No
     alone = Task("fp32 ONNX")
     now[0] += 30
     assert str(alone) == "fp32 ONNX, 30 s so far"
+    split = Task("split")
+    split.on(1, 2, "val")
+    now[0] += 30
+    assert str(split) == "split 1 of 2, 30 s so far, val"
 
 
 def test_elsewhere_than_on_a_terminal_a_long_silence_is_broken(

@@ -66,7 +66,8 @@ class Task:
     def __str__(self) -> str:
         counted = f" {self._begun} of {self._total}" if self._total else ""
         spent = time.monotonic() - self._began
-        left = "" if self._total or spent < _FIRST_PLAIN_S else f"{in_words(spent)} so far"
+        unknown = self._done == 0 and spent >= _FIRST_PLAIN_S
+        left = f"{in_words(spent)} so far" if unknown else ""
         if 0 < self._done < self._total:
             left = f"{in_words(spent / self._done * (self._total - self._done))} left"
         return ", ".join(filter(None, (f"{self._what}{counted}", left, self._detail)))

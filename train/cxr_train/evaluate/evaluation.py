@@ -127,16 +127,18 @@ def _evaluate_split(
         raise DataError(f"The data has no split '{split}'; it has: {known}.")
     loaded = load_films(films, model.side, what=split, cache=cache)
     scored = model.score(loaded.pixels)
-    coverage, share = _cover(model, loaded, scored)
+    with working("figures and their intervals"):
+        coverage, share = _cover(model, loaded, scored)
+        metrics = tuple(
+            metric
+            for part in by_input_type(split, loaded.examples, (scored,))
+            for metric in measure(part)
+        )
     return SplitResult(
         split=split,
         films=len(films),
         refused=loaded.skipped,
-        metrics=tuple(
-            metric
-            for part in by_input_type(split, loaded.examples, (scored,))
-            for metric in measure(part)
-        ),
+        metrics=metrics,
         confusion=tuple(
             tuple(map(int, row))
             for row in confusion_matrix(loaded.labels, scored.predictions).tolist()
@@ -148,7 +150,8 @@ def _evaluate_split(
 
 
 def _measure_view(model: Model, loaded: LoadedImages, split: str, view: View) -> tuple[Metric, ...]:
-    scored = model.score(show(np.asarray(loaded.pixels), view))
+    with working(view):
+        scored = model.score(show(np.asarray(loaded.pixels), view))
     figures: list[Metric] = []
     for part in by_input_type(split, loaded.examples, (scored,)):
         figures += measure_classes(part)

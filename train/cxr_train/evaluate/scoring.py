@@ -17,12 +17,16 @@ from cxr_train.figures.measures import MeasuredFilms, ModelScores
 from cxr_train.figures.operating_point import TARGET_SENSITIVITY
 from cxr_train.figures.referral import referral_of
 from cxr_train.figures.tb_threshold import choose_tb_point, fit_rule
+from cxr_train.terminal import working
 from edge_infer.films.sniff import HEAD_BYTES, FileKind, sniff
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import ModelCard, Referral, ScoreRule
 
 Images = NDArray[np.uint8]
 """[N, 1, height, width], the network's input."""
+
+_AT_ONCE = 64
+"""Films asked about between two looks at how far it is; as many as a checkpoint takes at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +45,23 @@ class Model:
     """In tenths of a score point."""
     card: ModelCard | None
     """None for a checkpoint."""
+    fitted_on: tuple[Images, NDArray[np.float32]] | None = None
+    """Films that a checkpoint's threshold was fitted on, and its logits: not asked about twice."""
 
     def score(self, images: Images) -> ModelScores:
-        """Ask about `images`."""
-        return ModelScores(logits=self.ask(images), rule=self.rule, tb_threshold=self.tb_threshold)
+        """Ask about `images`, with progress."""
+        logits = self._ask_in_parts(images)
+        return ModelScores(logits=logits, rule=self.rule, tb_threshold=self.tb_threshold)
+
+    def _ask_in_parts(self, images: Images) -> NDArray[np.float32]:
+        if self.fitted_on is not None and images is self.fitted_on[0]:
+            return self.fitted_on[1]
+        parts = [self.ask(images[:0])]
+        with working(f"asking {self.name} about films") as task:
+            for start in range(0, len(images), _AT_ONCE):
+                parts.append(self.ask(images[start : start + _AT_ONCE]))
+                task.at(min(start + _AT_ONCE, len(images)), len(images))
+        return np.concatenate(parts)
 
 
 def open_model(path: Path, *, cache: Path | None = None) -> Model:
@@ -136,8 +153,6 @@ def read_checkpoint(folder: Path, val: LoadedImages) -> Model:
     on_val = predict(network, val.pixels, size=side, device=device)
 
     def ask(images: Images) -> NDArray[np.float32]:
-        if images is val.pixels:  # what the threshold was fitted on is not asked twice
-            return on_val
         return predict(network, images, size=side, device=device)
 
     rule, tb_threshold = fit_reading(on_val, val.examples, referral_of(run.config))
@@ -149,6 +164,7 @@ def read_checkpoint(folder: Path, val: LoadedImages) -> Model:
         rule=rule,
         tb_threshold=tb_threshold,
         card=None,
+        fitted_on=(val.pixels, on_val),
     )
 
 
