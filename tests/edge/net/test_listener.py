@@ -108,6 +108,28 @@ def test_an_object_that_is_not_what_was_announced_is_refused(tmp_path: Path) -> 
     assert len(node.films) == 1 and not node.unfinished
 
 
+def test_a_film_is_kept_as_it_was_sent_however_it_is_cut_into_pieces(tmp_path: Path) -> None:
+    dataset = film(1)[film(1).index(b"\x08\0\x16\0") :]
+    pieces = [dataset[:1], b"", dataset[1:300], dataset[300:301], dataset[301:5000], dataset[5000:]]
+    with listening(tmp_path) as node, connect(node.port) as client:
+        client.sendall(association_request())
+        assert receive(client) == ACCEPT
+        pdus = [data_pdu(piece, control=2 * (piece is pieces[-1])) for piece in pieces]
+        for number, sent in enumerate((b"".join(pdus), join_items(pdus), b"".join(pdus)), 1):
+            client.sendall(command_pdu(uid_of(1)) + sent)
+            receive(client)
+            (kept,) = node.films
+            assert kept.read_bytes().endswith(dataset) and not node.unfinished
+            kept.unlink()
+            assert len([one for one in node.log if one["event"] == "store"]) == number
+
+
+def join_items(pdus: list[bytes]) -> bytes:
+    """Return one P-DATA-TF with the items of all."""
+    items = b"".join(one[6:] for one in pdus)
+    return b"\x04\0" + len(items).to_bytes(4, "big") + items
+
+
 def test_an_object_beyond_the_limit_is_out_of_resources_and_the_next_is_taken(
     tmp_path: Path,
 ) -> None:
