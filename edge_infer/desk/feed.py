@@ -13,6 +13,7 @@ from typing import Any
 from edge_infer.desk.html import Surroundings, render_groups, render_head, render_lines
 from edge_infer.desk.live_day import LiveDay, LiveReader
 from edge_infer.errors import CxrError
+from edge_infer.films.find import FoundFilms
 from edge_infer.store.day_view import Changes, DayView
 
 _EVERY_S = 0.5
@@ -66,6 +67,7 @@ class Feed:
         self._poked, self.has_ended = threading.Event(), False
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._changes: Changes | None = None
+        self._beside = FoundFilms()
         self._thread = threading.Thread(target=self._run, name="desk-feed", daemon=True)
         self.shown = self._look(None)
         self._thread.start()
@@ -86,6 +88,11 @@ class Feed:
         if text != self.around.trouble:
             self.around = replace(self.around, trouble=text)
             self._poked.set()
+
+    def tell_found(self, found: FoundFilms) -> None:
+        """Show what lies beside the films: packed files, folders that cannot be opened."""
+        self._beside = replace(found, films=())
+        self._poked.set()
 
     async def wait_beyond(self, version: int, *, patience_s: float) -> Shown | None:
         """Return what is shown once it is newer than `version`; None if patience ends first."""
@@ -152,7 +159,7 @@ class Feed:
 
     def _look(self, before: Shown | None) -> Shown:
         view = DayView(self._folder())
-        live = self.reader.read(view, is_whole=self._is_whole)
+        live = self.reader.read(view, self._beside, is_whole=self._is_whole)
         version = before.version + 1 if before is not None else 1
         lines = {one.key: render_lines(one, live, self.around.words) for one in live.studies}
         changed_in = {

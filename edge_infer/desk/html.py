@@ -45,6 +45,7 @@ class Surroundings:
 def render_head(live: LiveDay, around: Surroundings) -> dict[str, str]:
     """Return the parts of the page above the list, by the id of their element; and the title."""
     words, page = around.words.desk, around.words.page
+    archives = words.archives if around.watched is not None else None
     referred = [one for one in live.studies if one.decision is Decision.REFER_TB]
     n = sum(study.is_to_order for study in referred)
     if not live.studies:
@@ -61,7 +62,7 @@ def render_head(live: LiveDay, around: Surroundings) -> dict[str, str]:
         "status": _status(live, around),
         "task": f"<strong>{task}</strong>" if n else task,
         "tiles": "".join(_tiles(live, around)),
-        "warnings": "".join(render_warnings(live.day, page)),
+        "warnings": "".join(render_warnings(live.day, page, archives=archives)),
         "date": page.say_date(live.day.generated_at),
     }
 

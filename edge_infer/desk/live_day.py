@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from edge_infer.errors import ImageError, ReasonCode
-from edge_infer.films.find import name_films
+from edge_infer.films.find import FoundFilms, name_films
 from edge_infer.flow.day_rows import arriving
 from edge_infer.flow.keep_day import DaySettings
 from edge_infer.flow.screen import reading_mode
@@ -115,14 +115,17 @@ class LiveReader:
 
     def __init__(self, settings: DaySettings) -> None:
         self.settings = settings
-        self.mode = reading_mode(settings.model, full_decode=settings.full_decode)
+        self.mode = reading_mode(
+            settings.model, full_decode=settings.full_decode, has_gate=settings.has_gate
+        )
         self._made: dict[str, WorklistRow] = {}
         """Rows of scored films by content."""
 
-    def read(self, view: DayView, *, is_whole: bool) -> LiveDay:
+    def read(self, view: DayView, beside: FoundFilms, *, is_whole: bool) -> LiveDay:
         """Return the day as it is now; raises ReportError.
 
-        Where it is not `is_whole`, films that have no outcome yet are arriving.
+        `beside` tells what lies beside the films. Where it is not `is_whole`, films that have no
+        outcome yet are arriving.
         """
         settings = self.settings
         seen = view.read(self.mode, include_patient=settings.include_patient)
@@ -139,16 +142,19 @@ class LiveReader:
         day = ScreenedDay(
             rows=in_order(rows),
             n_files=len(seen.films),
-            ignored=0,
-            unreadable_folders=(),
+            ignored=beside.ignored,
+            unreadable_folders=beside.unreadable_folders,
+            archives=beside.archives,
             card=settings.card,
             model_sha256=settings.model.sha256,
             package_version=settings.package_version,
             generated_at=datetime.now().astimezone(),
             include_patient=settings.include_patient,
+            with_age_sex=settings.with_age_sex,
             site=site,
             prevalence=site.prevalence if site else DEFAULT_PREVALENCE,
             lang=settings.lang,
+            is_gate_off=not settings.has_gate and settings.card.gate is not None,
         )
         return LiveDay(
             day=day,

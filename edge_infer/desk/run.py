@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
@@ -20,12 +21,13 @@ from edge_infer.desk.server import LOOPBACK, DeskServer, Entrance, open_socket
 from edge_infer.errors import DayInUse
 from edge_infer.films.view import load_readers, read_view
 from edge_infer.flow.keep_day import DaySettings
-from edge_infer.flow.open_list import OpenedList, keep_list
+from edge_infer.flow.open_list import OpenedList, keep_list, read_beside
 from edge_infer.flow.watch import Clock, Watch
 from edge_infer.store.day_folders import name_day
 from edge_infer.store.day_store import STORE_NAME
 from edge_infer.words.catalogue import words_of
 from edge_infer.workers.pool import Crew, StandingWorker, start_workers
+from edge_infer.worklist.lists import JSON_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ def watch_at_desk(
             say=lambda _: None,
             warn=front.warn,
             tell_trouble=feed.tell_trouble,
+            tell_found=feed.tell_found,
             clock=Clock(),
             crew=crew,
             start_crew=start_workers,
@@ -71,7 +74,7 @@ def watch_at_desk(
             watch.run()
         except DayInUse as error:
             front.warn(str(error))
-            _wait()
+            _wait(feed, todays)
 
 
 def show_list(opened: OpenedList, front: Front) -> None:
@@ -79,10 +82,11 @@ def show_list(opened: OpenedList, front: Front) -> None:
     settings = opened.settings
     around = Surroundings(words=words_of(settings.lang), watched=None)
     with _open_desk(settings, around, front, lambda: opened.folder, is_whole=True) as feed:
+        feed.tell_found(opened.found)
         try:
             keep_list(opened, tell_trouble=feed.tell_trouble)
         except DayInUse:
-            _wait()
+            _wait(feed, lambda: opened.folder)
 
 
 class _Today:
@@ -134,12 +138,18 @@ def _open_desk(
                 yield feed
 
 
-def _wait() -> None:
-    try:
+def _wait(feed: Feed, folder: Callable[[], Path]) -> None:
+    """Wait for KeyboardInterrupt; the list of who keeps the day tells what lies beside films."""
+    known: tuple[Path, int] | None = None
+    with contextlib.suppress(KeyboardInterrupt):
         while True:
+            place = folder() / JSON_NAME
+            with contextlib.suppress(OSError):
+                state = place, place.stat().st_mtime_ns
+                if state != known:
+                    feed.tell_found(read_beside(place.parent))
+                known = state
             time.sleep(0.5)
-    except KeyboardInterrupt:
-        return
 
 
 def find_list(folder: Path) -> Path | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +56,37 @@ def open_list(folder: Path, settings: DaySettings) -> OpenedList:
         settings,
         include_patient=PATIENT_COLUMNS[0] in rows[0],
         with_pictures=(folder / PICTURES_FOLDER).is_dir(),
+        # A list without a row shows neither.
+        with_age_sex=bool(plain.get("rows")) and "age_years" in rows[0],
     )
-    full = replace(settings, full_decode=True)
-    if reading_mode(full.model, full_decode=True).as_text() in DayView(folder).modes():
-        settings = full
-    found = FoundFilms(
+    settings = _read_as(settings, plain.get("gate"), DayView(folder).modes())
+    return OpenedList(folder=folder, settings=settings, found=_found_beside(plain))
+
+
+def _read_as(settings: DaySettings, gate: str | None, modes: Collection[str]) -> DaySettings:
+    """Return the settings under which the day's films were read; `gate` is what the list says."""
+    gates = (True, False) if gate is None else (gate == "on",)
+    for is_full, has_gate in product((True, False), gates):
+        mode = reading_mode(settings.model, full_decode=is_full, has_gate=has_gate)
+        if mode.as_text() in modes:
+            return replace(settings, full_decode=is_full, has_gate=has_gate)
+    return settings
+
+
+def read_beside(folder: Path) -> FoundFilms:
+    """Return what a list says lay beside its films; nothing where there is no list yet."""
+    try:
+        return _found_beside(_read_json(folder))
+    except ReportError:
+        return FoundFilms()
+
+
+def _found_beside(plain: Mapping[str, Any]) -> FoundFilms:
+    return FoundFilms(
         ignored=int((plain.get("counts") or {}).get("ignored") or 0),
         archives=tuple(plain.get("archives") or ()),
         unreadable_folders=tuple(plain.get("unreadable_folders") or ()),
     )
-    return OpenedList(folder=folder, settings=settings, found=found)
 
 
 def keep_list(

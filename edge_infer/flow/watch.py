@@ -130,6 +130,7 @@ class Watch:
         say: Callable[[str], None],
         warn: Callable[[str], None] = lambda _: None,
         tell_trouble: Callable[[str], None] = lambda _: None,
+        tell_found: Callable[[FoundFilms], None] = lambda _: None,
         clock: Clock,
         crew: Crew | None = None,
         start_crew: Callable[[int], Crew] | None = None,
@@ -137,7 +138,8 @@ class Watch:
         """Write into `folder`, today's where days are dated.
 
         `say` gets the heartbeat line, `warn` each trouble that is in it, once as it comes, and
-        `tell_trouble` all of them, every second; an empty text where there is none.
+        `tell_trouble` all of them, every second; an empty text where there is none. `tell_found`
+        gets what the inputs hold whenever something else beside films lies there.
         `crew` has started already, for what is there first; `start_crew` starts the worker that
         waits for the next film: with 1 s for starting one at every arrival, a film would be listed
         that much later.
@@ -146,7 +148,7 @@ class Watch:
         self._crew = crew
         self._inputs, self._first_folder, self._settings = inputs, folder, settings
         self._is_dated, self._say, self._warn, self._clock = is_dated, say, warn, clock
-        self._tell_trouble = tell_trouble
+        self._tell_trouble, self._tell_found = tell_trouble, tell_found
         self._warned: set[str] = set()
         self._arrivals = Arrivals()
         self._days: dict[Path, WatchedDay] = {}
@@ -338,16 +340,18 @@ class Watch:
         return self._arrivals.count_arriving(day.places)
 
     def _note_passed_over(self, found: FoundFilms) -> None:
-        """Let today's list, if there is one, tell of files that are no films."""
+        """Tell of files that are no films, in today's list too if there is one."""
         today = self._days.get(self._folder_of_date(self._clock.now().date()))
         before, self._found = self._found, found
+        if before is not None and (before.ignored, before.unreadable_folders, before.archives) == (
+            found.ignored,
+            found.unreadable_folders,
+            found.archives,
+        ):
+            return
+        self._tell_found(found)
         if today is not None and before is not None:
-            is_same = (before.ignored, before.unreadable_folders, before.archives) == (
-                found.ignored,
-                found.unreadable_folders,
-                found.archives,
-            )
-            today.is_stale = today.is_stale or not is_same
+            today.is_stale = True
 
     def _beat(self) -> None:
         now = self._clock.monotonic()

@@ -95,8 +95,13 @@ def _tile(decision: Decision | None, lines: int, films: int, words: PageWords) -
     return f'<li class="{key}"><a href="#{key}">{text}</a></li>\n'
 
 
-def render_warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
-    """Yield what must be known before anything else: of the model, of the list, of the day."""
+def render_warnings(
+    day: ScreenedDay, words: PageWords, *, archives: str | None = None
+) -> Iterator[str]:
+    """Yield what must be known before anything else: of the model, of the list, of the day.
+
+    `archives` is what to do with packed files, with a blank `{n}`; else to unpack and run again.
+    """
     for fault in describe_faults(day.card, words):
         yield _FAULT.format(f"<strong>{words.faults.heading}</strong> {escape(fault)}")
     if not day.is_complete:
@@ -114,7 +119,7 @@ def render_warnings(day: ScreenedDay, words: PageWords) -> Iterator[str]:
     if day.archives:
         names = ", ".join(f"<bdi>{escape(name)}</bdi>" for name in day.archives[:MOST_ARCHIVES])
         more = " …" if len(day.archives) > MOST_ARCHIVES else ""
-        title = words.archives.format(n=f"{len(day.archives):,}")
+        title = (archives or words.archives).format(n=f"{len(day.archives):,}")
         yield _WARNING.format(f"<strong>{title}</strong> {names}{more}. {words.films_missing}")
     drift = day.drift
     if drift is not None and drift.is_shifted:

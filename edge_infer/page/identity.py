@@ -25,6 +25,7 @@ def identity_parts(row: WorklistRow, day: ScreenedDay, words: PageWords) -> tupl
 
 
 def _sex_and_age(study: StudyInfo, words: PageWords) -> str:
+    # DICOM's "O" finds nobody, and stands where nobody asked as well; worklist.json keeps it.
     sex = words.sexes.get(study.sex, "")
     if study.age_years is None:
         return sex

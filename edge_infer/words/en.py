@@ -235,7 +235,7 @@ _PAGE: Final = PageWords(
         clear="Below both thresholds (TB {tb}, abnormal {abnormal}); normal is likeliest.",
     ),
     patient_id="ID {id}",
-    sexes={"M": "M", "F": "F", "O": "other sex"},
+    sexes={"M": "M", "F": "F"},
     sex_and_age="{sex} {years}",
     age="{years} years",
     one_examination="{films} of one examination; the most urgent decides",
@@ -375,6 +375,10 @@ _DESK: Final = DeskWords(
     nothing_to_order="Every referred examination has its second test ordered.",
     nothing_referred="Nobody is referred for a second test so far.",
     empty="The list is empty. Films appear here by themselves as they arrive.",
+    archives=(
+        "Packed files (zip and the like), {n}, are not looked into; unpack them into the watched "
+        "folder, and their films appear here by themselves:"
+    ),
     notify="Tell me of new referrals",
     notify_forbidden="The browser forbids it: allow notifications for this page.",
     sound="with a sound",

@@ -212,7 +212,7 @@ class PageWords:
     why: WhyWords
     patient_id: str
     sexes: Mapping[str, str]
-    """Of M, F and O."""
+    """Of M and F."""
     sex_and_age: str
     age: str
     one_examination: str
@@ -294,6 +294,7 @@ class DeskWords:
     nothing_to_order: str
     nothing_referred: str
     empty: str
+    archives: str
     notify: str
     notify_forbidden: str
     sound: str

@@ -242,7 +242,7 @@ _PAGE: Final = PageWords(
         clear="두 기준값(결핵 {tb}, 이상 {abnormal})보다 낮고, 가장 가까운 분류가 정상입니다.",
     ),
     patient_id="환자번호 {id}",
-    sexes={"M": "남", "F": "여", "O": "기타 성별"},
+    sexes={"M": "남", "F": "여"},
     sex_and_age="{sex} {years}세",
     age="{years}세",
     one_examination="한 검사의 {films}: 가장 급한 영상을 따릅니다",
@@ -1105,6 +1105,10 @@ _DESK: Final = DeskWords(
     nothing_to_order="추가 검사 대상은 모두 의뢰했습니다.",
     nothing_referred="아직 추가 검사 대상이 없습니다.",
     empty="목록이 비어 있습니다. 영상이 들어오면 저절로 나타납니다.",
+    archives=(
+        "압축 파일 {n}개는 열어 보지 않습니다. "
+        "감시 중인 폴더에 압축을 풀면 영상이 저절로 나타납니다:"
+    ),
     notify="새 추가 검사 대상 알림",
     notify_forbidden="브라우저가 막고 있습니다. 이 페이지의 알림을 허용하십시오.",
     sound="소리도 함께",

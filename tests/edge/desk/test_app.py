@@ -15,9 +15,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_infer.films.find import FoundFilms
 from edge_infer.films.view import ViewRequest, read_view
 from edge_infer.flow.keep_day import DaySettings
 from edge_infer.pc.language import Lang
+from edge_infer.words.catalogue import words_of
 from edge_infer.worklist.marks import MARK_COLUMNS
 from tests.edge.desk.running_desk import RunningDesk, run_desk
 from tests.edge.films.dicom.dicom_factory import bands, make_dicom
@@ -161,6 +163,37 @@ def test_show_in_folder_and_end_reach_the_pc(desk: RunningDesk) -> None:
     assert desk.post("folder", {"film": number}).status == 200
     assert desk.shown == [desk.films / FORMULA_NAME]
     assert desk.post("end", {}).status == 200 and desk.ended == [True]
+
+
+@pytest.mark.parametrize("lang", Lang)
+def test_what_lies_beside_the_films_is_said_and_what_to_do(
+    tmp_path: Path, settings: DaySettings, lang: Lang
+) -> None:
+    (tmp_path / "films").mkdir()
+    beside = FoundFilms(archives=("disc <1>.zip",), unreadable_folders=("locked ward",))
+    with run_desk(tmp_path / "films", tmp_path / "out", settings, lang=lang) as desk:
+        with news(desk, desk.feed.shown.version) as pieces:
+            desk.feed.tell_found(beside)
+            warnings = next(pieces)["head"]["warnings"]
+        assert "<bdi>disc &lt;1&gt;.zip</bdi>" in warnings and "<bdi>locked ward</bdi>" in warnings
+        says = words_of(lang).desk.archives
+        assert says.format(n=1) in warnings and words_of(lang).page.closed_folders in warnings
+        desk.feed.tell_found(FoundFilms())
+        with news(desk, 0) as pieces:
+            assert any(piece["head"]["warnings"] == "" for piece in pieces)
+
+
+def test_a_list_without_age_sex_and_gate_is_shown_as_it_is(
+    tmp_path: Path, settings: DaySettings
+) -> None:
+    (tmp_path / "films").mkdir()
+    content = make_dicom(bands([0, 40, 200, 255], "u1"), PatientSex="F", PatientAge="054Y")
+    (tmp_path / "films" / "a.dcm").write_bytes(content)
+    for changes, is_said in (({}, True), ({"with_age_sex": False, "has_gate": False}, False)):
+        out = tmp_path / str(is_said)
+        with run_desk(tmp_path / "films", out, settings, **changes) as desk:
+            assert ("F 54" in desk.ask("").text) == is_said
+            assert desk.ask("").text.count("<tbody id=") == 1
 
 
 def test_no_patient_is_named_unless_asked(desk: RunningDesk) -> None:

@@ -116,6 +116,18 @@ def test_an_opened_list_is_written_again_with_what_is_said_and_nothing_else_chan
         assert said["seen_at"] == (SINCE if row["path"] == "3.png" else None)
 
 
+def test_a_list_is_opened_as_it_was_asked_for(
+    films: Path, tmp_path: Path, settings: DaySettings
+) -> None:
+    out = tmp_path / "out"
+    asked = replace(settings, has_gate=False, with_age_sex=False, include_patient=True)
+    run(films, out, asked)
+    opened = open_list(out, settings).settings
+    assert not opened.has_gate and not opened.with_age_sex and opened.include_patient
+    run(films, out, settings)
+    assert open_list(out, settings).settings == settings
+
+
 def test_a_list_of_other_thresholds_or_another_model_is_not_opened(
     films: Path, tmp_path: Path, settings: DaySettings
 ) -> None:

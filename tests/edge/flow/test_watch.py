@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import FileInUse, ReportError
+from edge_infer.films.find import FoundFilms
 from edge_infer.flow.keep_day import DaySettings, WrittenDay
 from edge_infer.flow.watch import Clock, Watch
 from edge_infer.flow.write_lists import write_lists
@@ -70,6 +71,20 @@ class Place:
             clock=script,
         ).run()
 
+    def watch_beside(self, script: Script) -> list[FoundFilms]:
+        """Watch, and return what was told of what lies beside the films."""
+        told = list[FoundFilms]()
+        Watch(
+            [self.films],
+            self.out,
+            self.settings,
+            is_dated=False,
+            say=self.said.append,
+            tell_found=told.append,
+            clock=script,
+        ).run()
+        return told
+
     def rows(self, out: Path | None = None) -> dict[str, str]:
         """Return, by path, `screened` or the reason code of each row in the list."""
         place = (out or self.out) / "worklist.csv"
@@ -95,6 +110,15 @@ def undisturbed(place: Place) -> bytes:
     out = place.out.with_name("undisturbed")
     Place(films=place.films, out=out, settings=place.settings).watch(Script(end=100))
     return (out / "worklist.csv").read_bytes()
+
+
+def test_a_packed_file_is_told_also_where_no_film_is(place: Place) -> None:
+    plan: dict[float, Callable[[], object]] = {
+        5: lambda: place.put("disc.zip", b"PK\x03\x04" + bytes(60)),
+        20: lambda: (place.films / "disc.zip").unlink(),
+    }
+    told = place.watch_beside(Script(end=40, plan=plan))
+    assert [one.archives for one in told] == [(), ("disc.zip",), ()]
 
 
 def test_a_film_is_listed_within_five_seconds_of_arriving(place: Place) -> None:

@@ -312,6 +312,7 @@ def test_a_row_says_which_patient_it_is_of() -> None:
         ({"age_years": 7.2}, "7 years"),
         ({"sex": "F"}, "F"),
         ({"sex": "M", "age_years": 0.4}, "M 0"),
+        ({"sex": "O", "age_years": 61.0}, "61 years"),
         ({"taken_at": "2026-11-20T09:42:10"}, "2026-11-20 09:42"),
         ({"taken_at": "T09:42:10"}, "09:42"),
     ],
