@@ -76,6 +76,10 @@ class Trial:
     least_agreement: float = LEAST_AGREEMENT
     """The share of them that must keep their class."""
 
+    def with_films(self, count: int) -> Trial:
+        """Return the same with the first `count` calibration films only."""
+        return replace(self, calibration=self.calibration[:count])
+
     def keeps_classes(self, candidate: Candidate) -> bool:
         """Say whether as many films keep their class as should, better figures or not."""
         films = len(candidate.logits)
@@ -121,15 +125,6 @@ class Trial:
             parity=parity,
             calibration_films=len(self.calibration),
         )
-
-
-def quick_candidate(trial: Trial, prepared: Path) -> Candidate:
-    """Return the INT8 model of the network as it is, in the ranges of few films' values.
-
-    `prepared` is the fp32 graph ready to quantize.
-    """
-    few = replace(trial, calibration=trial.calibration[:QUICK_FILMS])
-    return few.make(prepared, Method.MINMAX)
 
 
 def best_candidate(

@@ -44,8 +44,8 @@ def export(
         bool,
         typer.Option(
             "--quick",
-            help="Take the network as it is where its INT8 model passes every gate, without trying "
-            "first what makes INT8 lose less. `cxr-train compare` does; a release should not.",
+            help="Try less before a model passes every gate or is refused: the network as it is, "
+            "then what makes INT8 lose less, once. `cxr-train compare` does; a release should not.",
         ),
     ] = False,
     name: Annotated[

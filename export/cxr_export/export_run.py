@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 
 from cxr_export.calibration_set import choose_calibration
-from cxr_export.candidates import Candidate, Trial, best_candidate, quick_candidate
+from cxr_export.candidates import QUICK_FILMS, Candidate, Trial, best_candidate
 from cxr_export.class_shift import shift_classes
 from cxr_export.embed_card import make_card, model_digest, write_with_card
 from cxr_export.errors import ParityError
@@ -26,7 +26,7 @@ from cxr_export.parity import (
     check_fp32,
     check_runner,
 )
-from cxr_export.quantize import prepare_for_quantization, run_logits
+from cxr_export.quantize import Method, prepare_for_quantization, run_logits
 from cxr_export.refine import refine
 from cxr_export.to_onnx import export_onnx
 from cxr_export.val_figures import ValFilms, check_thresholds_possible
@@ -78,7 +78,7 @@ def export_run(
     of the run. `target_sensitivity`, above 0 and at most 1, is what both thresholds are chosen for;
     ConfigError for another. `referral` is what the TB score is made of; None: what the run's recipe
     says. `quick` takes the network as it is where its INT8 model keeps the class of as many films
-    as it should and passes every gate, without trying first what makes INT8 lose less. DataError
+    as it should and passes every gate; else what makes INT8 lose less is tried once. DataError
     when films are not within reach or too few, ReportError when `out` cannot be written.
     """
     if not 0 < target_sensitivity <= 1:
@@ -114,7 +114,7 @@ def export_run(
         print_cost(fp32, best.model, measure_speed(fp32, best.model, films.val.pixels))
         bare = best.model.read_bytes()
         try:
-            _require_passed(gates, run)
+            _require_passed(gates, run, quick=quick)
             with working("part 4 of 4, figures for its card"):
                 card = _describe(
                     run,
@@ -160,10 +160,7 @@ def _quantize(
     """Return the INT8 model, and what was done to the weights before."""
     as_int8 = run.config.quantize_aware > 0
     if quick and not as_int8:
-        with working("part 2 of 4, INT8 as it is, on validation films"):
-            candidate = quick_candidate(trial, prepared)
-        if candidate.passed and trial.keeps_classes(candidate):
-            return candidate, ()
+        return _quantize_quickly(run, trial.with_films(QUICK_FILMS), prepared)
     with working("part 2 of 4, what makes INT8 lose less"):
         refined = refine(
             run.network, prepared, trial.work, trial.calibration, trained_as_int8=as_int8
@@ -171,6 +168,19 @@ def _quantize(
     with working("part 3 of 4, INT8 against fp32 on validation films"):
         best = best_candidate(trial, refined.prepared, ranges=refined.ranges, made=refined.model)
     return best, refined.steps
+
+
+def _quantize_quickly(
+    run: LoadedRun, trial: Trial, prepared: Path
+) -> tuple[Candidate, tuple[str, ...]]:
+    """Return the INT8 model of the network as it is, or if that is not enough, of it refined."""
+    with working("part 2 of 4, INT8 as it is, on validation films"):
+        candidate = trial.make(prepared, Method.MINMAX)
+    if candidate.passed and trial.keeps_classes(candidate):
+        return candidate, ()
+    with working("part 3 of 4, what makes INT8 lose less"):
+        refined = refine(run.network, prepared, trial.work, trial.calibration)
+        return trial.judge(refined.model, refined.method), refined.steps
 
 
 def _shift(best: Candidate, val: LoadedImages) -> Candidate:
@@ -276,7 +286,7 @@ def version_of(run: LoadedRun) -> str:
     return f"{day}-{weights}" if day else weights
 
 
-def _require_passed(gates: Sequence[Gate], run: LoadedRun) -> None:
+def _require_passed(gates: Sequence[Gate], run: LoadedRun, *, quick: bool) -> None:
     failed = [gate for gate in gates if not gate.passed]
     if not failed:
         return
@@ -289,6 +299,8 @@ def _require_passed(gates: Sequence[Gate], run: LoadedRun) -> None:
         else " Let the last epochs see INT8: cxr-train fit with --start-from this run, a low "
         "learning rate and --quantize-aware 2."
     )
+    if quick:
+        advice += " cxr-export without --quick tries more before it refuses."
     raise ParityError(f"Quantized, it is another model: {told}.{advice}")
 
 

@@ -50,6 +50,11 @@ class Refined:
     steps: tuple[str, ...] = ()
     """What was done to the weights and kept, in order."""
 
+    @property
+    def method(self) -> Method:
+        """How its ranges were chosen."""
+        return Method.MINMAX if self.ranges is None else Method.LEAST_ERROR
+
 
 def refine(
     network: CamNetwork,

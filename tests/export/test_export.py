@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import onnx
 import pytest
 import torch
 
-from cxr_export.candidates import Candidate, Trial, quick_candidate
+from cxr_export.candidates import make_int8
 from cxr_export.errors import ParityError
 from cxr_export.export_run import export_run
 from cxr_export.quantize import open_session, quantize, run_logits
@@ -145,14 +144,23 @@ def test_a_quick_export_refines_only_what_does_not_pass(
     assert "biases corrected" not in said.err and "films that changed class" in said.out
     assert Classifier.load(out).card.quantization.method.endswith("MinMax")
 
-    def change_class(trial: Trial, prepared: Path) -> Candidate:
-        """Macro-F1 no worse, so that the gates pass, but 4 of 48 films of another class."""
-        made = quick_candidate(trial, prepared)
-        return replace(made, parity=replace(made.parity, class_agreement=44 / 48))
+    def change_class(prepared: Path, int8: Path, *words: object, **options: object) -> None:
+        """Push the model that is tried first off; refine makes its own."""
+        make_int8(prepared, int8, *words, **options)  # type: ignore[arg-type]
+        pushed = onnx.load(int8)
+        (bias,) = (t for t in pushed.graph.initializer if t.name == "bias")
+        values = np.array([9, 0, 0, 0], dtype=np.float32)
+        bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+        onnx.save(pushed, int8)
 
-    monkeypatch.setattr("cxr_export.export_run.quick_candidate", change_class)
+    monkeypatch.setattr("cxr_export.candidates.make_int8", change_class)
     export_run(run, out, cache=run.parent / "cache", quick=True)
     assert "biases corrected" in capsys.readouterr().err
+    # And where refined it does not pass either, no more is tried, and that is said.
+    monkeypatch.setattr("cxr_export.refine.make_int8", change_class)
+    with pytest.raises(ParityError, match="without --quick tries more"):
+        export_run(run, out, cache=run.parent / "cache", quick=True)
+    assert "exempting" not in capsys.readouterr().err
 
 
 def test_a_sabotaged_checkpoint_is_rejected(
