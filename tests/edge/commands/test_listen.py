@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.listener_kills import measure
-from tests.edge.net.made_nodes import associated, film, listening, send
+from tests.edge.net.made_nodes import associated, film, listening, needs, send
 from tests.edge.net.running_listener import COMMAND, ROOT, listener, screened, wait_for
 
 
@@ -74,3 +75,22 @@ def test_every_acknowledged_film_is_listed_once_through_two_kills(tmp_path: Path
     count = measure(tmp_path, films=60, kills=2)
     assert len(count.acknowledged) == count.on_disk == count.rows == 60
     assert len(count.killed_at) == 2 and not count.lost and not count.doubled
+
+
+@needs("systemd-analyze")
+def test_the_unit_in_the_docs_is_one_and_its_options_are_ours(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "pacs.md").read_text(encoding="utf-8")
+    match = re.search(r"```ini\n(.+?)```", text, re.S)
+    assert match is not None
+    unit = tmp_path / "cxr-listen.service"
+    # The program is not installed there.
+    unit.write_text(match[1].replace("/opt/cxr-edge/bin/cxr-listen", "/bin/true"), encoding="utf-8")
+    judged = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
+    assert judged.returncode == 0 and not judged.stdout + judged.stderr
+    (words,) = re.findall(r"^ExecStart=\S+/cxr-listen (.+)$", match[1], re.M)
+    from typer.main import get_command
+
+    from edge_infer.commands.listen import app
+
+    ours = {option for one in get_command(app).params for option in one.opts}
+    assert {word for word in words.split() if word.startswith("--")} <= ours
