@@ -56,7 +56,7 @@ def deliver(
     no_heatmap: Annotated[bool, typer.Option("--no-heatmap", help="Plain film.")] = False,
     min_free_mb: Annotated[int, typer.Option(metavar="MB", help="Below, none are made.")] = 0,
     keep_days: Annotated[int | None, typer.Option(metavar="N", help="Older go.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Until stdin ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Until told on stdin.")] = False,
     ready: Annotated[bool, typer.Option("--ready", help="Only say whether it could.")] = False,
     dated: Annotated[bool, typer.Option("--dated", help="Later siblings too.")] = False,
 ) -> None:
@@ -84,7 +84,7 @@ def deliver(
         if follow and days:
             _follow(delivery, days[0], keep_days, is_dated=dated)
         else:
-            _when_stdin_ends(lambda: os._exit(INTERRUPTED))
+            _when_told_to_end(lambda: None)
             deliver_all(delivery, days or [], patience_s=_PATIENCE_S)
             _remove_older(delivery, keep_days)
         raise typer.Exit(_tell(delivery))
@@ -130,9 +130,9 @@ def _targets(nodes: Sequence[str], ae_title: str, files: NodeTls | None) -> list
 
 
 def _follow(delivery: Delivery, first: Path, keep_days: int | None, *, is_dated: bool) -> None:
-    """Go on until the parent closes our standard input, and once more then."""
+    """Go on until the parent says that it ends, and once more then."""
     ended = threading.Event()
-    _when_stdin_ends(ended.set)
+    _when_told_to_end(ended.set)
     told, next_removal = "", time.monotonic()
     while not ended.wait(_STEP_EVERY_S):
         try:
@@ -159,13 +159,13 @@ def _remove_older(delivery: Delivery, keep_days: int | None) -> None:
         delivery.remove_older(keep_days)
 
 
-def _when_stdin_ends(act: Callable[[], object]) -> None:
-    """Act once the parent has ended, or says that it does not wait any more."""
+def _when_told_to_end(act: Callable[[], object]) -> None:
+    """Act once the parent says so on our standard input; end where it closes without a word."""
 
     def wait() -> None:
         # Not `sys.stdin`, whose lock a thread that waits would hold at our own end.
-        while os.read(0, 4096):
-            pass
+        if not os.read(0, 4096):
+            os._exit(INTERRUPTED)
         act()
 
     threading.Thread(target=wait, daemon=True).start()

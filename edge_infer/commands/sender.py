@@ -2,7 +2,8 @@
 
 `cxr-infer` opens no connection and loads nothing that could: what `--dicom-out` and `--send-to`
 ask for is done by `python -m edge_infer.commands.deliver`, which reads the day's record. It ends
-when its standard input closes, so a parent that is killed leaves none behind.
+when its standard input closes, so a parent that is killed leaves none behind to send beside the
+next.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -134,19 +135,29 @@ def following(folder: Path, sending: Sending | None, *, is_dated: bool) -> Itera
         yield
         return
     words = ["--follow", *(["--dated"] if is_dated else []), str(folder), *sending.words()]
-    with _started(words):
-        yield
+    with _started(words) as process:
+        try:
+            yield
+        finally:
+            assert process.stdin is not None, "it is a pipe"
+            with suppress(OSError):  # it ended before
+                process.stdin.write(b"the end")
 
 
 @contextmanager
 def _started(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the process; at the end it is told that nobody waits for it, and waited for."""
+    """Start the process, and wait for it at the end.
+
+    Its standard input closes then. Where nothing was in it, it ends at once, as it does where this
+    process was killed: the next run goes on from what was done.
+    """
     with subprocess.Popen(_command(words), stdin=subprocess.PIPE) as process:
         try:
             yield process
         finally:
             assert process.stdin is not None, "it is a pipe"
-            process.stdin.close()
+            with suppress(OSError):
+                process.stdin.close()
             process.wait()
 
 

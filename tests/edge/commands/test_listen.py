@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.listener_kills import measure
+from edge_infer.net.services import RESULT_CLASSES
 from tests.edge.net.made_nodes import associated, film, listening, needs, send
+from tests.edge.net.made_results import WHOLE_HEADER
 from tests.edge.net.running_listener import COMMAND, ROOT, listener, screened, wait_for
+from tests.edge.net.test_delivery import archive
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -75,6 +78,25 @@ def test_every_acknowledged_film_is_listed_once_through_two_kills(tmp_path: Path
     count = measure(tmp_path, films=60, kills=2)
     assert len(count.acknowledged) == count.on_disk == count.rows == 60
     assert len(count.killed_at) == 2 and not count.lost and not count.doubled
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_what_is_screened_is_sent_before_it_ends_and_a_kill_leaves_no_sender(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    with archive([]) as (port, taken):
+        for number, end in ((1, signal.SIGTERM), (2, signal.SIGKILL)):
+            with listener(out, "--send-to", f"ARCHIVE@127.0.0.1:{port}") as (process, own_port):
+                with associated(own_port) as association:
+                    assert send(association, film(number, **WHOLE_HEADER), tmp_path) == 0
+                wait_for(lambda n=number: len(screened(out)) == n)  # type: ignore[misc]
+                process.send_signal(end)
+                # Its workers and the process that sends have its pipes, too.
+                process.communicate(timeout=60)
+            if end == signal.SIGTERM:
+                assert {one.SOPClassUID for one in taken} == set(RESULT_CLASSES)
 
 
 @needs("systemd-analyze")
