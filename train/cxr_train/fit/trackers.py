@@ -5,6 +5,7 @@ Neither is ever started unasked, and neither is installed but by the extra of it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -31,8 +32,9 @@ def open_trackers(
 ) -> Iterator[Follow]:
     """Yield what hands an epoch's figures to all `wanted` trackers.
 
-    TensorBoard's files go to `folder`/tensorboard; MLflow's go where MLFLOW_TRACKING_URI says.
-    ConfigError names the extra of one that is not installed.
+    TensorBoard's files go to `folder`/tensorboard; MLflow's go where MLFLOW_TRACKING_URI says, else
+    to `folder`/mlruns.
+    ConfigError names the extra of one that is not installed, or says why MLflow refuses.
     """
     openers = {Tracker.TENSORBOARD: _tensorboard, Tracker.MLFLOW: _mlflow}
     with ExitStack() as stack:
@@ -66,12 +68,21 @@ def _tensorboard(folder: Path, settings: Mapping[str, Any]) -> Iterator[Follow]:
 
 @contextmanager
 def _mlflow(folder: Path, settings: Mapping[str, Any]) -> Iterator[Follow]:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it reports to its makers else
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        # Without a server MLflow would need SQLAlchemy, and refuses files unless they are allowed.
+        os.environ["MLFLOW_TRACKING_URI"] = (folder.absolute() / "mlruns").as_uri()
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     mlflow = _import("mlflow", Tracker.MLFLOW)
 
     def follow(record: Mapping[str, Any]) -> None:
         mlflow.log_metrics(dict(_figures(record)), step=record["epoch"] + 1)
 
-    with mlflow.start_run(run_name=folder.name):
+    try:
+        run = mlflow.start_run(run_name=folder.absolute().name)
+    except mlflow.exceptions.MlflowException as error:
+        raise ConfigError(f"MLflow cannot be told of this training: {error}") from error
+    with run:
         mlflow.log_params({key: str(value)[:500] for key, value in settings.items()})
         yield follow
 
