@@ -77,7 +77,8 @@ def leave_out(
         f"{len(parted)} folds of {arch}, {augment}, {budget} on {choose_format(TrainConfig())}; "
         f"{describe_films(examples)}"
     )
-    with Worker() as worker, working("fold") as task:
+    # The worker takes seconds to end: inside the line that says what is going on.
+    with working("fold") as task, Worker() as worker:
         for number, sources in enumerate(parted, 1):
             task.on(number, len(parted))
             named = f"without {', '.join(sources)}"
@@ -89,11 +90,15 @@ def leave_out(
             train_run(words, folder, worker, what=f"training {named}", cache=cache)
             with working(f"measuring {named}"):
                 results.append(measure_fold(folder, examples, sources, cache))
-    write_json(_to_json(results, budget, arch, augment), out / RESULT_FILE)
-    page = load_template("compare/leave_out_page.html").generate(
-        arch=arch, augment=augment, budget=budget, folds=[(fold, _draw(fold)) for fold in results]
-    )
-    write_text(page, out / PAGE_FILE)
+    with working("the page"):
+        write_json(_to_json(results, budget, arch, augment), out / RESULT_FILE)
+        page = load_template("compare/leave_out_page.html").generate(
+            arch=arch,
+            augment=augment,
+            budget=budget,
+            folds=[(fold, _draw(fold)) for fold in results],
+        )
+        write_text(page, out / PAGE_FILE)
     say(f"page: {out / PAGE_FILE}")
     return tuple(results)
 

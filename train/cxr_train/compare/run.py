@@ -87,8 +87,8 @@ def compare(
     loaded = {split: _load(examples, split, spent, cache) for split in _splits(examples, final)}
     results = []
     with (
-        _Crew(cells, data, out, budget=spent, jobs=jobs, cache=cache) as crew,
         working("cell") as task,
+        _Crew(cells, data, out, budget=spent, jobs=jobs, cache=cache) as crew,
     ):
         for number, cell in enumerate(cells, 1):
             task.on(number, len(cells))

@@ -35,8 +35,9 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        """End the process; at once where something went wrong here."""
-        if self._process is not None and kind is not None:
+        """End the process at once: between commands it has nothing to save, and torch takes seconds
+        to leave by itself."""
+        if self._process is not None:
             self._process.kill()
         self._close()
 
