@@ -205,7 +205,9 @@ def measure_arrival(page: Page, films: Path, out: Path, repeats: int) -> None:
     for at in range(repeats):
         name = f"late-{at}.dcm"
         write_small(films / name, phantoms[at % len(phantoms)], seed=10_000 + at)
-        page.locator(f'main tr[data-film]:has(.path:text("{name}"))').wait_for(state="attached")
+        page.locator(f'main tr[data-film]:not(.unseen):has(.path:text("{name}"))').wait_for(
+            state="attached"
+        )
         shown = time.time()
         with closing(sqlite3.connect(out / "day.sqlite", timeout=20)) as day:
             query = "SELECT checked_at FROM path WHERE tail = ?"

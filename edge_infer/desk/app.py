@@ -30,7 +30,7 @@ from edge_infer.films.view import ReadView, ViewRequest
 from edge_infer.flow.pass_gate import as_in_file
 from edge_infer.model.heatmap import enlarge_heat, heat_class, spread_heat
 from edge_infer.model.model_card import REFERRAL
-from edge_infer.page.html import read_style
+from edge_infer.page.html import read_style, read_tables_script
 from edge_infer.worklist.marks import MarkKind, clean_value
 from edge_infer.worklist.rows import Decision
 
@@ -66,6 +66,7 @@ def make_app(desk: Desk) -> Starlette:
     routes = [
         Route("/", answers.page),
         Route("/report.css", answers.style),
+        Route("/tables.js", answers.tables),
         *(Route(f"/{name}", answers.file) for name in _FILES),
         Route("/news", answers.news),
         Route("/ready", answers.ready),
@@ -97,6 +98,9 @@ class _Answers:
 
     async def style(self, _: Request) -> Response:
         return Response(read_style(), media_type="text/css; charset=utf-8")
+
+    async def tables(self, _: Request) -> Response:
+        return Response(read_tables_script(), media_type=_FILES["rows.js"])
 
     async def file(self, request: Request) -> Response:
         name = request.url.path.rpartition("/")[2]

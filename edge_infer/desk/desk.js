@@ -164,11 +164,6 @@ const getReady = () => {
 };
 for (const name of ["pointerover", "focusin"]) find("list").addEventListener(name, getReady);
 
-find("tiles").addEventListener("click", (event) => {
-  if (!event.target.closest("a")) return;
-  find("find").value = find("show").value = "";
-  rows.filter();
-});
 find("print").addEventListener("click", () => print());
 find("how").addEventListener("click", () => find("keys").showModal());
 find("close-keys").addEventListener("click", () => find("keys").close());

@@ -47,12 +47,17 @@ def render_page(day: ScreenedDay) -> Iterator[str]:
             yield from _section(decision, group, day, words)
     yield "</main>\n"
     yield render_about(day, words)
-    yield f"<script>{_read('report.js')}</script>\n</body>\n</html>\n"
+    yield f'<script type="module">{_script()}</script>\n</body>\n</html>\n'
 
 
 def read_style() -> str:
     """Return the page's style, for other pages of one look."""
     return _read("report.css")
+
+
+def read_tables_script() -> str:
+    """Return the module that searches and sorts rows, for other pages of such rows."""
+    return _read("tables.js")
 
 
 def words_in(lang: Lang) -> PageWords:
@@ -158,7 +163,7 @@ def _section(
     )
     for study in group:
         yield from render_study(study, day, words, with_test=is_referral)
-    yield "</table>\n</section>\n"
+    yield "</table></div>\n</section>\n"
 
 
 def _expected(day: ScreenedDay, words: PageWords) -> str:
@@ -185,9 +190,13 @@ def _read(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
+def _script() -> str:
+    return read_tables_script() + _read("report.js")
+
+
 def _script_hash() -> str:
     # An HTML parser turns CRLF into LF before it hashes.
-    script = _read("report.js").replace("\r\n", "\n").encode("utf-8")
+    script = _script().replace("\r\n", "\n").encode("utf-8")
     return base64.b64encode(sha256(script).digest()).decode("ascii")
 
 
@@ -245,7 +254,7 @@ _SECTION = """\
 <section class="group {key}" id="{key}" aria-labelledby="{key}-heading">
 <h2 id="{key}-heading">{words.heading} <span class="count">{count}</span></h2>
 <p class="meaning">{words.meaning} <strong>{words.todo}</strong></p>
-{expected}<table>
+{expected}<div class="part"><table>
 <colgroup><col class="c-rank"><col class="c-picture"><col><col class="c-decision">\
 <col class="c-score"><col class="c-class">{test_column}</colgroup>
 <thead><tr><th scope="col">{columns.number}</th><th scope="col">{columns.picture}</th>\

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
@@ -30,15 +32,24 @@ def browser() -> str:
     return found
 
 
-def open_page(browser: str, page: Path, profile: Path) -> tuple[str, list[str]]:
-    """Return the page as the browser holds it after loading, and what its console says."""
+def open_page(
+    browser: str, page: Path, profile: Path, *, wait_ms: int = 0
+) -> tuple[str, list[str]]:
+    """Return the page as the browser holds it some time after loading, and what its console says.
+
+    The time is the page's own: nobody waits for it.
+    """
     options = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --dump-dom "
         "--disable-background-networking --disable-component-update --disable-sync "
         "--enable-logging=stderr"
     )
     done = subprocess.run(
-        [browser, *options.split(), f"--user-data-dir={profile}", page.as_uri()],
+        [
+            *(browser, *options.split(), f"--user-data-dir={profile}"),
+            *([f"--virtual-time-budget={wait_ms}"] if wait_ms else []),
+            page.as_uri(),
+        ],
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -82,6 +93,53 @@ def test_a_script_that_came_in_from_outside_is_refused(browser: str, tmp_path: P
     shown, complaints = open_page(browser, page, tmp_path / "profile")
     assert "<title>X-ray worklist" in shown
     assert len(complaints) == 1 and "Content Security Policy" in complaints[0]
+
+
+WORK_WITH_IT = """async () => {
+  const [find, sort] = ["find", "sort"].map((id) => document.getElementById(id));
+  const settle = () => new Promise((done) => setTimeout(done, 800));
+  const bodies = () => [...document.querySelectorAll("main tbody")];
+  const shown = () => bodies().filter((one) => !one.hidden);
+  const tables = () => document.querySelectorAll("main table").length;
+  const type = (text) => {
+    find.value = text;
+    find.dispatchEvent(new Event("input"));
+  };
+  await settle();
+  const seen = [shown().length, tables()];
+  type("ward/7");
+  seen.push(shown().length, document.getElementById("shown").textContent);
+  type("");
+  seen.push(shown().length <= 30);
+  await settle();
+  seen.push(shown().length);
+  sort.value = "path";
+  sort.dispatchEvent(new Event("change"));
+  const names = [...document.querySelectorAll("#clear .path")].map((one) => one.textContent);
+  const numbers = names.map((name) => parseInt(name.slice("ward/".length)));
+  seen.push(numbers.every((number, at) => !at || numbers[at - 1] < number));
+  dispatchEvent(new Event("beforeprint"));
+  seen.push(shown().length, tables());
+  dispatchEvent(new Event("afterprint"));
+  seen.push(tables());
+  document.title = JSON.stringify(seen);
+}"""
+
+
+def test_many_rows_are_searched_sorted_and_printed(browser: str, tmp_path: Path) -> None:
+    """By a script of the test's own, which the page's policy is made to let in."""
+    text = write_page(tmp_path / "report.html", 80, Lang.EN)
+    text = re.sub(r"script-src '[^']*'", "script-src 'unsafe-inline'", text)
+    text = text.replace("</body>", f"<script type=module>await ({WORK_WITH_IT})()</script></body>")
+    (tmp_path / "worked.html").write_text(text, encoding="utf-8")
+    shown, complaints = open_page(
+        browser, tmp_path / "worked.html", tmp_path / "profile", wait_ms=9000
+    )
+    assert complaints == []
+    said = re.search("<title>(.*?)</title>", shown)
+    assert said is not None
+    everything = [80, 10, 10, "10 of 80 examinations shown", True, 80, True, 80, 3, 10]
+    assert json.loads(html.unescape(said[1])) == everything
 
 
 def print_pages(browser: str, page: Path, folder: Path) -> int:
