@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cxr_train.compare.cells import parse_budget
-from cxr_train.compare.leave_out import describe_folds, leave_out
+from cxr_train.compare.leave_out import Fold, describe_folds, leave_out
 from cxr_train.errors import DataError
-from edge_infer.model.model_card import CLASSES
+from edge_infer.model.model_card import CLASSES, Interval, Metric
 from tests.train.tiny_films import write_data, write_film
 
 
@@ -59,6 +59,31 @@ def test_a_left_out_source_is_seen_by_nothing(
     assert said[1:] == ["without school", f"page: {tmp_path / 'out' / 'leave-out.html'}"]
     page = (tmp_path / "out" / "leave-out.html").read_text(encoding="utf-8")
     assert "Without school: 12 films; TB figures: age unknown" in page and "<svg " in page
+
+
+def test_each_side_says_whose_films_its_own_tb_figures_count() -> None:
+    """With a children's hospital left out, the others' figures stood there as of adults."""
+    metric = Metric(
+        split="val",
+        source="adults, TB against normal",
+        input_type="any",
+        name="auroc",
+        class_name="tuberculosis",
+        estimate=Interval(value=0.9, low=0.8, high=1.0),
+        n=26,
+        groups=26,
+    )
+    fold = Fold(
+        sources=("Kermany",),
+        films=107,
+        metrics=(),
+        other_val=(metric,),
+        ages="none, all films are of children",
+        other_ages="age unknown",
+    )
+    first, second = describe_folds([fold])
+    assert first.endswith("107 films of it, TB figures: none, all films are of children")
+    assert "(age unknown, TB against normal) 0.900" in second
 
 
 def test_without_any_source_it_says_what_a_manifest_needs(tmp_path: Path) -> None:

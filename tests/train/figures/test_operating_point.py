@@ -79,6 +79,7 @@ def test_known_children_are_not_counted_and_unknown_is_not_adult() -> None:
     assert describe_ages(films[:2]) == "adults" == describe_ages(aged)
     assert describe_ages([films[0], films[2]]) == "age unknown"
     assert describe_ages(films) == "adults, and age unknown of 1 of 2 films"
+    assert describe_ages(films[:1]) == "none, all films are of children"
     assert may_be_adult([film(0, "a", "Chest X-Ray (Pediatric), Guangzhou")]).tolist() == [False]
 
 

@@ -244,7 +244,7 @@ def _markers(result: AuditResult) -> Iterator[Finding]:
             f"are {one.class_name}, of all {one.base_rate:.0%}"
             for one in clearest.values()
         )
-        where = f"Within {within}" if within else "Over all films"
+        where = found[0].scope[0].upper() + found[0].scope[1:]
         yield Finding(
             kind=FindingKind.MARKER,
             text=f"{where}, markers that tell the class: {len(found)}. The clearest: {told}.",

@@ -85,6 +85,13 @@ class Marker:
     examples: tuple[int, ...]
     """Indices of a few films that have it."""
 
+    @property
+    def scope(self) -> str:
+        """Among which films it was found, in words."""
+        if self.within is None:
+            return "over all films"
+        return f"within {self.within or 'films of unknown source'}"
+
 
 def find_markers(examples: Sequence[Example], pixels: NDArray[np.uint8]) -> tuple[Marker, ...]:
     """Return the markers in these films: over all first, those in most films first.
@@ -102,7 +109,9 @@ def find_markers(examples: Sequence[Example], pixels: NDArray[np.uint8]) -> tupl
         chosen = np.flatnonzero([scope in (None, source) for source in sources])
         for patch, flags in patches.items():
             markers += _find_in(examples, chosen, flags, patch, scope, tests)
-    return tuple(sorted(markers, key=lambda m: (m.within or "", -m.films, m.box)))
+    return tuple(
+        sorted(markers, key=lambda m: (m.within is not None, m.within or "", -m.films, m.box))
+    )
 
 
 def _find_in(

@@ -52,6 +52,8 @@ class Fold:
     """The same model on validation films of the sources it knows."""
     ages: str
     """Of the left-out films that TB figures count, in words."""
+    other_ages: str
+    """The same of the validation films."""
 
 
 def leave_out(
@@ -108,13 +110,16 @@ def describe_folds(folds: Sequence[Fold]) -> Iterator[str]:
     for fold in folds:
         films = f"{fold.films} films of it, TB figures: {fold.ages}"
         yield f"without {', '.join(fold.sources)}: {films}"
-        for title, metrics in (("left out", fold.metrics), ("known sources' val", fold.other_val)):
+        for title, metrics, ages in (
+            ("left out", fold.metrics, fold.ages),
+            ("known sources' val", fold.other_val, fold.other_ages),
+        ):
             for metric in metrics:
                 if metric.name in _SHOWN and not (
                     metric.name == "auroc" and metric.source == "all"
                 ):
                     what = " ".join(filter(None, (metric.class_name, metric.name)))
-                    population = name_population(metric.source, fold.ages)
+                    population = name_population(metric.source, ages)
                     where = "" if metric.source == "all" else f" ({population})"
                     estimate = show_interval(metric.estimate)
                     yield f"  {title}: {what}{where} {estimate}, n {metric.n}"
@@ -122,10 +127,11 @@ def describe_folds(folds: Sequence[Fold]) -> Iterator[str]:
 
 def _draw(fold: Fold) -> Markup:
     rows = []
-    for colour, metrics in enumerate((fold.metrics, fold.other_val)):
+    parts = ((fold.metrics, fold.ages), (fold.other_val, fold.other_ages))
+    for colour, (metrics, ages) in enumerate(parts):
         for metric in metrics:
             if metric.name in _SHOWN and not (metric.name == "auroc" and metric.source == "all"):
-                population = name_population(metric.source, fold.ages)
+                population = name_population(metric.source, ages)
                 where = "" if metric.source == "all" else f" ({population})"
                 name = f"{metric.class_name} {metric.name}".strip() + where
                 told = f"n {metric.n}{', known sources' if colour else ''}"
@@ -181,6 +187,7 @@ def measure_fold(
         sources=tuple(sources),
         films=len(out),
         ages=describe_ages(out),
+        other_ages=describe_ages(rest),
         metrics=figures(out, SPLIT),
         other_val=figures(rest, "val"),
     )

@@ -10,6 +10,7 @@ from cxr_train.data.sources import SOURCES
 from edge_infer.model.model_card import CLASSES
 
 ADULTS, UNKNOWN = "adults", "age unknown"
+NOBODY = "none, all films are of children"
 _OF_CHILDREN = re.compile(r"kermany|guangzhou|vindrpcxr|pa?ediatric|children", re.IGNORECASE)
 """In a source's name, letters and digits only: Kermany 2018 (Guangzhou), VinDr-PCXR."""
 
@@ -30,8 +31,13 @@ def is_known_adult(example: Example) -> bool:
 
 
 def describe_ages(examples: Sequence[Example]) -> str:
-    """Say whose films TB figures count, known children's left out: adults, or age unknown."""
+    """Say whose films TB figures count, known children's left out: adults, or age unknown.
+
+    Or nobody's, where all films are of children.
+    """
     counted = [one for one in examples if not is_child(one)]
+    if examples and not counted:
+        return NOBODY
     known = sum(map(is_known_adult, counted))
     if known == len(counted):
         return ADULTS
