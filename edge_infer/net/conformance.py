@@ -78,7 +78,8 @@ def write_statement() -> str:
             "",
             "Transfer syntaxes: " + ", ".join(f"`{one.uid}`" for one in RESULT_SYNTAXES) + ". "
             "Status 0000 and warnings (Bxxx) end the sending of an object; A7xx, no answer and "
-            "aborts are tried again with growing waits; other statuses some times, then no more.",
+            "aborts are tried again with growing waits; other statuses some times, then no more. "
+            "TLS 1.2 and later by certificate files.",
             "",
             "## DICOMweb client: `cxr-fetch`",
             "",
@@ -86,7 +87,7 @@ def write_statement() -> str:
             "| --- | --- |",
             "| QIDO-RS | studies by StudyDate and ModalitiesInStudy "
             f"({', '.join(FILM_MODALITIES)}), their series by Modality, instances; "
-            "`application/dicom+json`, paged by limit and offset |",
+            "`application/dicom+json`, pages as long as the archive makes them, then `offset` |",
             "| WADO-RS | instances, `multipart/related; type=application/dicom; "
             "transfer-syntax=*` |",
             "| STOW-RS | results, one instance a request |",
