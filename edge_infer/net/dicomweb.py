@@ -247,10 +247,13 @@ def _read_credentials(file: Path | None, environment: Mapping[str, str]) -> dict
         named = {"user": USER_VARIABLE, "password": PASSWORD_VARIABLE, "token": TOKEN_VARIABLE}
         return {key: environment[name] for key, name in named.items() if environment.get(name)}
     try:
+        is_open = os.name == "posix" and bool(file.stat().st_mode & 0o077)
         plain = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         # Not the error's own text, which may quote the file.
         raise NetError(f"The credentials file {file} cannot be read as TOML.") from error
+    if is_open:
+        raise NetError(f"Others can read the credentials file {file}: chmod 600 it.")
     if set(plain) not in ({"user", "password"}, {"token"}):
         raise NetError(f"The credentials file {file} must hold user and password, or token.")
     return {key: str(value) for key, value in plain.items()}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +84,23 @@ def test_an_archive_that_keeps_films_back_is_told_of() -> None:
         pytest.raises(NetError, match="more than the 10 studies"),
     ):
         list(there.find_films(DAY))
+
+
+def test_credentials_come_from_a_file_that_nobody_else_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.toml"
+
+    def headers() -> Mapping[str, str]:
+        return open_archive("http://pacs/dicom-web", file, None, environment={}).headers
+
+    file.write_text('user = "cxr"\npassword = "secret"\n', encoding="utf-8")
+    file.chmod(0o600)
+    assert headers() == {"Authorization": "Basic Y3hyOnNlY3JldA=="}
+    if os.name == "posix":
+        file.chmod(0o640)
+        with pytest.raises(NetError, match="Others can read"):
+            headers()
+    file.chmod(0o600)
+    file.write_text('user = "cxr"\nsecret\n', encoding="utf-8")
+    with pytest.raises(NetError, match="cannot be read as TOML") as told:
+        headers()
+    assert "secret" not in str(told.value)
