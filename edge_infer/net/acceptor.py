@@ -1,10 +1,10 @@
 """pynetdicom's acceptor, made to bear peers that are slow, large or malformed.
 
 As it comes, pynetdicom 3.0 gathers objects in memory without a limit, waits for ever in the middle
-of a PDU, takes the length that a PDU states, shakes hands for TLS before it accepts the next peer,
-and lets exceptions of malformed PDUs end its threads with the connection left open. Here every
-object goes to the disk as it comes, lengths and times are bounded, and whatever fails ends its own
-association and no more.
+of a PDU, takes the length that a PDU states, keeps a place for 20 s for a peer that has hung up,
+shakes hands for TLS before it accepts the next peer, and lets exceptions of malformed PDUs end its
+threads with the connection left open. Here every object goes to the disk as it comes, lengths and
+times are bounded, and whatever fails ends its own association and no more.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, cast
 
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
+from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -54,8 +55,8 @@ _PDU_HEAD, _ITEM_HEAD = 6, 6
 _ONE_ITEM = struct.Struct(">BxLLBB")
 """A P-DATA-TF (PS3.8 9.3.5) with one item: type, length; length, context, control header."""
 _P_DATA, _LAST_PDU_TYPE = 4, 7
-_ESTABLISHED = "Sta6"
-"""State of PS3.8 9.2: ready for data."""
+_ESTABLISHED, _REQUESTED = "Sta6", "Evt6"
+"""State and event of PS3.8 9.2: ready for data; an association is asked for."""
 
 
 class _TooMuch(Exception):
@@ -230,6 +231,9 @@ class _BoundedSocket(AssociationSocket):
 class _GuardedDul(DULServiceProvider):
     """A reactor that ends by closing its connection, whatever ends it."""
 
+    has_request = False
+    """Whether the peer has asked for an association."""
+
     def run_reactor(self) -> None:
         try:
             super().run_reactor()
@@ -257,6 +261,7 @@ class _GuardedDul(DULServiceProvider):
                 except Exception:  # noqa: BLE001
                     self.event_queue.put("Evt19")
                     return
+                self.has_request |= event == _REQUESTED
                 self.event_queue.put(event)
                 self._recv_pdu.put(decoded)
                 return
@@ -306,6 +311,7 @@ class _Association(Association):
         # Until it runs out, nothing ends a connection on which nobody asks for an association.
         self.dul.artim_timer = Timer(ae.acse_timeout)
         self.daemon = self.dul.daemon = True
+        self.bind(evt.EVT_CONN_CLOSE, _wait_no_longer)
 
     def run_reactor(self) -> None:
         try:
@@ -315,6 +321,16 @@ class _Association(Association):
             sock = self.dul.socket
             if sock is not None and sock.socket is not None:
                 sock._shutdown_socket()
+
+
+def _wait_no_longer(event: evt.Event) -> None:
+    """Let an association end whose peer hung up before it asked for one.
+
+    pynetdicom's own keeps its place until the time for asking is over, 20 s.
+    """
+    dul = cast(_GuardedDul, event.assoc.dul)
+    if not dul.has_request:
+        dul.to_user_queue.put(cast(Any, None))
 
 
 class _Handler(RequestHandler):

@@ -240,6 +240,25 @@ def test_a_peer_that_falls_silent_is_cut_off(tmp_path: Path, begin: bytes) -> No
             assert send(association, film(1), tmp_path) == 0
 
 
+@pytest.mark.parametrize("begin", [b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"])
+def test_peers_that_hang_up_before_they_ask_take_nobody_s_place(
+    tmp_path: Path, begin: bytes
+) -> None:
+    """Whoever watches a network does so every few seconds."""
+    with listening(tmp_path, limits=Limits(associations=1)) as node:
+        for _ in range(12):
+            with connect(node.port) as client:
+                client.sendall(begin)
+        wait_until(lambda: count_acceptors() == 0, seconds=5)
+        assert count_acceptors() == 0
+        with associated(node.port) as association:
+            assert send(association, film(1), tmp_path) == 0
+
+
+def count_acceptors() -> int:
+    return sum("AcceptorThread" in one.name for one in threading.enumerate())
+
+
 def test_an_abort_in_the_middle_of_a_film_leaves_nothing(tmp_path: Path) -> None:
     with listening(tmp_path) as node:
         with connect(node.port) as client:
