@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -58,6 +60,24 @@ def test_films_of_every_syntax_are_kept_and_can_be_read(tmp_path: Path) -> None:
             sent = read_radiograph(tmp_path / "sent.dcm")
             assert (read_radiograph(kept).pixels == sent.pixels).all(), syntax
     assert len(node.films) == len(FILM_SYNTAXES) and not node.unfinished
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows syncs no folders")
+def test_success_is_answered_when_film_and_folder_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    sync = os.fsync
+
+    def sync_slowly(handle: int) -> None:
+        time.sleep(0.2)
+        sync(handle)
+        synced.append(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr(os, "fsync", sync_slowly)
+    with listening(tmp_path) as node, associated(node.port) as association:
+        assert send(association, film(1), tmp_path) == 0
+        assert synced == [node.films[0].stat().st_ino, node.spool.films.stat().st_ino]
 
 
 def test_a_film_sent_again_takes_its_own_place(tmp_path: Path) -> None:
