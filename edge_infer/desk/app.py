@@ -31,6 +31,7 @@ from edge_infer.flow.pass_gate import as_in_file
 from edge_infer.model.heatmap import enlarge_heat, heat_class, spread_heat
 from edge_infer.model.model_card import REFERRAL
 from edge_infer.page.html import read_style, read_tables_script
+from edge_infer.words.sentences import translate
 from edge_infer.worklist.marks import MarkKind, clean_value
 from edge_infer.worklist.rows import Decision
 
@@ -167,7 +168,8 @@ class _Answers:
                 read = await run_in_threadpool(self._desk.read_view, wanted)
         except ImageError as error:
             why = self._feed.around.words.page.reasons.get(error.code)
-            says = {"reason": str(error), "why": why.why if why else ""}
+            reason = translate(str(error), self._feed.reader.settings.lang) or str(error)
+            says = {"reason": reason, "why": why.why if why else ""}
             return JSONResponse(says, status_code=422)
         return _pixels(read, is_changed=read.sha256 != film.file.sha256)
 

@@ -119,7 +119,10 @@ const mark = (film, kind, value, what) => inTurn(async () => {
     const answer = await post("mark", { film, kind, value });
     if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).reason);
     const { step } = await answer.json();
-    say((value ? words.kept : words.takenBack).replace("{what}", what), step);
+    // Which film it was: another one may be in front by the time it is read.
+    const rank = document.querySelector(`main tr[data-film="${film}"] .rank`)?.textContent;
+    const whole = rank ? `${words.film.replace("{rank}", rank)}, ${what}` : what;
+    say((value ? words.kept : words.takenBack).replace("{what}", whole), step);
   } catch {
     say(words.notKept);
     viewer.renew();

@@ -166,6 +166,7 @@ def _picture(film: LiveFilm, live: LiveDay, words: Words) -> str:
     inside, kind = '<span class="blank" aria-hidden="true">+</span>', " empty"
     if hides_picture(film, live):
         inside = f'<span class="blank">{words.page.hidden_picture}</span>'
+        name = f"{name}. {words.page.hidden_picture}"
     elif film.row.thumbnail:
         # The content in the address: a film that was replaced has another picture.
         version = (film.file.sha256 or "")[:12]
@@ -321,6 +322,7 @@ def _script_words(words: Words) -> dict[str, str]:
         "undone": desk.undone,
         "notUndone": desk.not_undone,
         "notKept": desk.not_kept,
+        "film": viewer.film,
         "note": desk.note,
         "truth": desk.truth,
         "ordered": desk.ordered,

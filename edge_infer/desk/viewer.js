@@ -136,6 +136,7 @@ export function makeViewer(desk) {
   const draw = (isMoving) => {
     context.fillStyle = "#000";
     context.fillRect(0, 0, canvas.width, canvas.height);
+    find("levels").textContent = "";
     if (film === null) return;
     film.setWindow(range.low, range.high, isInverted);
     film.draw(context, place, isMoving);

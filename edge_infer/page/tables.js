@@ -41,6 +41,8 @@ export function makeTables(lines, { say, makeAll = () => {} }) {
   /** The rows from top to bottom. */
   let ordered = [];
   let revealing = 0;
+  /** Rows in a table. */
+  let most = PART;
 
   const addPart = (group) => {
     const part = group.querySelector(".part").cloneNode(false);
@@ -53,8 +55,8 @@ export function makeTables(lines, { say, makeAll = () => {} }) {
     return part;
   };
 
-  /** Put each row into its place; `most` rows in a table. */
-  const arrange = (most = PART) => {
+  /** Put each row into its place. */
+  const arrange = () => {
     const focused = document.activeElement;
     const sorted = [...lines.values()].sort(orders[sort.value]);
     ordered = [];
@@ -83,10 +85,10 @@ export function makeTables(lines, { say, makeAll = () => {} }) {
   };
 
   /** Show rows that are wanted and hidden, from the top; when some are left, soon again. */
-  const reveal = (most) => {
+  const reveal = (count) => {
     clearTimeout(revealing);
     const counts = new Map();
-    let left = most;
+    let left = count;
     for (const { body, group, isWanted, part } of ordered) {
       if (isWanted && body.hidden && left > 0) {
         body.hidden = false;
@@ -127,10 +129,14 @@ export function makeTables(lines, { say, makeAll = () => {} }) {
   addEventListener("beforeprint", () => {
     makeAll();
     // One table a group: its head stands on top of each sheet.
-    arrange(Infinity);
+    most = Infinity;
+    arrange();
     reveal(Infinity);
   });
-  addEventListener("afterprint", renew);
+  addEventListener("afterprint", () => {
+    most = PART;
+    renew();
+  });
   find.addEventListener("input", filter);
   show.addEventListener("change", filter);
   sort.addEventListener("change", renew);

@@ -232,7 +232,7 @@ def test_all_of_it_by_keys_alone(context: BrowserContext, grey_desk: RunningDesk
     page.focus("#note")
     page.keyboard.type("was here in May, o d s")
     page.keyboard.press("Enter")
-    expect(page.locator("#toast-text")).to_have_text("Note: kept.")
+    expect(page.locator("#toast-text")).to_have_text("Film 2, Note: kept.")
     page.keyboard.press("Escape")
     expect(page.locator("#viewer")).to_be_hidden()
     assert page.evaluate("document.activeElement.matches('.open')"), "back where it began"
@@ -290,8 +290,12 @@ def test_a_film_that_cannot_be_shown_says_so_in_words(
     context: BrowserContext, desk: RunningDesk
 ) -> None:
     page, _ = open_desk(context, desk)
+    open_film(page, FORMULA_NAME, desk.number(FORMULA_NAME))
+    expect(page.locator("#levels")).to_contain_text("%")
+    page.click("#close")
     page.click(f"{row_of('empty.dcm')} .open")
     expect(page.locator("#says")).to_contain_text("This film cannot be shown. Empty file")
+    expect(page.locator("#levels")).to_have_text("")
 
 
 def test_script_in_names_and_notes_never_runs(
@@ -335,6 +339,8 @@ def test_axe_finds_nothing_serious(
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "1.png").write_bytes(png(1))
     (tmp_path / "films" / "2.dcm").write_bytes(b"")
+    named = make_dicom(bands([0, 40, 200, 255], "u1"), BurnedInAnnotation="YES")
+    (tmp_path / "films" / "3.dcm").write_bytes(named)
     for scheme in ("light", "dark"):
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
         context.set_default_timeout(PATIENCE_MS)
