@@ -20,7 +20,7 @@ from edge_infer.commands.options import (
     WorkersOption,
 )
 from edge_infer.commands.paths import choose_folder, require_films
-from edge_infer.commands.terminal import printable
+from edge_infer.commands.terminal import printable, say_parts, speaker
 from edge_infer.pc.language import Lang, default_language
 from edge_infer.pc.machine import default_workers
 from edge_infer.pc.native_code import limit_threads
@@ -99,23 +99,25 @@ def desk(
     # A starter may have had it ignored, and "End the desk" ends it in the same way.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     entrance = _check_entrance(listen, password_file, tls_cert, tls_key)
-    with exit_when_interrupted("Ended."):
+    language = lang or default_language()
+    say = speaker(language)
+    with exit_when_interrupted("Ended.", language):
         from edge_infer.desk.run import Front
 
         front = Front(
             entrance=entrance,
             port=port,
             welcome=lambda url, root: _welcome(
-                url, root, opens=not no_browser, is_remote=entrance is not None
+                url, root, language, opens=not no_browser, is_remote=entrance is not None
             ),
-            warn=lambda text: typer.echo(f"cxr-desk: {printable(text)}", err=True),
+            warn=lambda text: typer.echo(
+                f"cxr-desk: {printable(say_parts(text, language))}", err=True
+            ),
         )
         place = _choose(folder)
-        settings = _settings(
-            model, site, workers or default_workers(), include_patient, lang or default_language()
-        )
+        settings = _settings(model, site, workers or default_workers(), include_patient, language)
         _run(place, out, settings, front)
-    typer.echo("Ended: the list holds every film that had arrived.", err=True)
+    typer.echo(say("Ended: the list holds every film that had arrived."), err=True)
     raise typer.Exit(INTERRUPTED)
 
 
@@ -243,13 +245,14 @@ def _read_password(path: Path) -> str:
     return password
 
 
-def _welcome(url: str, root: str, *, opens: bool, is_remote: bool) -> None:
-    typer.echo(f"The desk is open: {url}")
+def _welcome(url: str, root: str, lang: Lang, *, opens: bool, is_remote: bool) -> None:
+    say = speaker(lang)
+    typer.echo(say(f"The desk is open: {url}"))
     if is_remote:
-        typer.echo(f"From the second PC, with the password: {root}")
-    typer.echo("Press Control-C here to end it. Research use only: not a diagnosis.")
+        typer.echo(say(f"From the second PC, with the password: {root}"))
+    typer.echo(say("Press Control-C here to end it. Research use only: not a diagnosis."))
     if opens and not webbrowser.open(url):
-        typer.echo("cxr-desk: no browser opened: open the address above.", err=True)
+        typer.echo(f"cxr-desk: {say('No browser opened: open the address above.')}", err=True)
 
 
 if __name__ == "__main__":

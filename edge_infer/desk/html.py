@@ -20,7 +20,9 @@ from edge_infer.desk.live_day import LiveDay, LiveFilm, LiveStudy
 from edge_infer.page.html import render_warnings
 from edge_infer.page.html_about import render_about
 from edge_infer.page.html_rows import film_cell, may_hold_text, reason_cells, score_cells
+from edge_infer.pc.language import Lang
 from edge_infer.words.form import KEYS, Words
+from edge_infer.words.sentences import translate
 from edge_infer.worklist.marks import CONFIRMED, LONGEST_NOTE, RULED_OUT, Mark, MarkKind
 from edge_infer.worklist.rows import ORDER, Decision, count_decisions
 
@@ -81,8 +83,16 @@ def _status(live: LiveDay, around: Surroundings) -> str:
         parts.append(words.arriving.count(live.n_arriving))
     text = " · ".join(parts)
     if around.trouble:
-        text += f' <span class="trouble" lang="en">{escape(around.trouble)}</span>'
+        text += f' <span class="trouble"{_say_trouble(around.trouble, live.day.lang)}</span>'
     return text
+
+
+def _say_trouble(trouble: str, lang: Lang) -> str:
+    """Return the end of a tag, and the sentences in `lang`; in English where one is not known."""
+    parts = [translate(part, lang) for part in trouble.split("; ")]
+    known = [part for part in parts if part is not None]
+    says = "; ".join(known) if len(known) == len(parts) else translate(trouble, lang)
+    return f' lang="en">{escape(trouble)}' if says is None else f">{escape(says)}"
 
 
 def _tiles(live: LiveDay, around: Surroundings) -> Iterator[str]:

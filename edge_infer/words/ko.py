@@ -440,6 +440,18 @@ _SENTENCES: Final = {
     "{} of {} films, about {} min left": "영상 {1}장 중 {0}장, 약 {2}분 남음",
     "{} of {} films, about {} s left": "영상 {1}장 중 {0}장, 약 {2}초 남음",
     "{} watching: {} listed, {} arriving": "{0} 지켜보는 중: 목록 {1}장, 들어오는 중 {2}장",
+    "{} cannot be opened ({}), trying again": "{0}을(를) 열 수 없습니다({1}). 다시 시도합니다",
+    "The desk is open: {}": "프로그램을 열었습니다: {0}",
+    "From the second PC, with the password: {}": "다른 PC에서 비밀번호로 여는 주소: {0}",
+    "Press Control-C here to end it. Research use only: not a diagnosis.": (
+        "끝내려면 여기에서 Control-C를 누르십시오. 연구용이며 진단이 아닙니다."
+    ),
+    "No browser opened: open the address above.": (
+        "브라우저가 열리지 않았습니다. 위의 주소를 여십시오."
+    ),
+    "Ended: the list holds every film that had arrived.": (
+        "끝났습니다. 들어온 영상은 모두 목록에 있습니다."
+    ),
     "{} is open in another program, the list is in {}": (
         "다른 프로그램이 {0}을(를) 열고 있어 목록은 {1}에 있습니다"
     ),

@@ -61,6 +61,8 @@ def sentences_in_code(root: Path = ROOT) -> dict[str, str]:
 def _said_by(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Call) and _name_of(node.func) in SAYS and node.args:
         yield from _templates(node.args[0])
+    if isinstance(node, ast.Assign) and _name_of(node.targets[0]) == "_trouble":
+        yield from _templates(node.value)
     if isinstance(node, ast.FunctionDef) and node.name in RETURNS:
         for part in ast.walk(node):
             if isinstance(part, ast.Return | ast.Yield) and part.value is not None:

@@ -148,6 +148,28 @@ def test_small_picture_and_heat_are_those_of_the_store(desk: RunningDesk) -> Non
     assert desk.ask(f"heat/{desk.number('cut.png')}").status == 404
 
 
+def test_what_keeps_the_watch_from_its_work_is_said_in_the_pages_language(
+    tmp_path: Path, settings: DaySettings
+) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "empty.dcm").write_bytes(b"")
+    with run_desk(tmp_path / "films", tmp_path / "out", settings, lang=Lang.KO) as desk:
+        answer = desk.ask(f"film/{desk.number('empty.dcm')}")
+        assert answer.json()["reason"] == "빈 파일입니다."
+
+        def status_with(trouble: str) -> str:
+            with news(desk, desk.feed.shown.version) as pieces:
+                desk.feed.tell_trouble(trouble)
+                return str(next(pieces)["head"]["status"])
+
+        gone = "D:\\films cannot be opened (gone), trying again"
+        assert "열 수 없습니다(gone)" in status_with(gone)
+        held = "worklist.csv is open in another program, the list is in worklist-new.csv"
+        both = status_with(f"{gone}; {held}")
+        assert "열 수 없습니다(gone)" in both and "in another program" not in both
+        assert 'lang="en">Of &lt;b&gt; another' in status_with("Of <b> another version.")
+
+
 def test_a_film_that_cannot_be_shown_says_why(desk: RunningDesk) -> None:
     answer = desk.ask(f"film/{desk.number('empty.dcm')}")
     assert answer.status == 422
