@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cxr_train.cli import CacheOption
-from cxr_train.terminal import starting
+from cxr_train.terminal import leave_quickly, starting
 from edge_infer.commands.ending import exit_when_interrupted, run_command
 from edge_infer.version import package_version
 
@@ -141,7 +141,8 @@ def export(
 
 def main() -> None:
     """Run the command."""
-    run_command("cxr-export", app, extra_modules=EXTRA_MODULES)
+    with leave_quickly():
+        run_command("cxr-export", app, extra_modules=EXTRA_MODULES)
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def _quantize_quickly(
     if candidate.passed and trial.keeps_classes(candidate):
         return candidate, ()
     with working("part 3 of 4, what makes INT8 lose less"):
-        refined = refine(run.network, prepared, trial.work, trial.calibration)
+        refined = refine(run.network, prepared, trial.work, trial.calibration, made=candidate.model)
         return trial.judge(refined.model, refined.method), refined.steps
 
 

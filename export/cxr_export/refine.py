@@ -63,10 +63,12 @@ def refine(
     pixels: NDArray[np.uint8],
     *,
     trained_as_int8: bool = False,
+    made: Path | None = None,
 ) -> Refined:
     """Try ranges, equalisation and bias correction on `network`, whose graph is `prepared`.
 
-    `pixels` [N, 1, H, W] are calibration films; files are written into `work`. A network whose
+    `pixels` [N, 1, H, W] are calibration films; files are written into `work`. `made` is the INT8
+    model of `prepared` in the ranges of all their values, where there is one. A network whose
     layers are not found again in the graph comes back as it is. One that was trained as INT8 saw
     itself in ranges of least squared error, on weights that a change would take off their grid: it
     keeps both.
@@ -74,7 +76,7 @@ def refine(
     judge = _Judge(network, prepared, work, pixels)
     if trained_as_int8:
         return judge.keep(network)
-    best = judge.begin()
+    best = judge.begin(made)
     try:
         ranges = judge.least_error(network)
     except (ConfigError, KeyError) as error:
@@ -118,22 +120,29 @@ class _Judge:
         }
 
     def measure(
-        self, name: str, prepared: Path, ranges: Ranges | None, *, steps: tuple[str, ...] = ()
+        self,
+        name: str,
+        prepared: Path,
+        ranges: Ranges | None,
+        *,
+        steps: tuple[str, ...] = (),
+        made: Path | None = None,
     ) -> Refined:
         """Make an INT8 model, and say its decibels with the share of equal classes."""
         self._count += 1
-        model = self._work / f"refined-{self._count}.onnx"
+        model = made or self._work / f"refined-{self._count}.onnx"
         method = Method.MINMAX if ranges is None else Method.LEAST_ERROR
-        make_int8(prepared, model, self._pixels, method=method, ranges=ranges)
+        if made is None:
+            make_int8(prepared, model, self._pixels, method=method, ranges=ranges)
         logits = run_logits(model, self._pixels)
         ratio = decibels(self._wanted, logits)
         same = float((self._wanted.argmax(axis=1) == logits.argmax(axis=1)).mean())
         say(f"{name}: {ratio:.1f} dB, same class {same:.3f}")
         return Refined(prepared=prepared, ranges=ranges, model=model, decibels=ratio, steps=steps)
 
-    def begin(self) -> Refined:
+    def begin(self, made: Path | None = None) -> Refined:
         """Measure the network as it was trained."""
-        return self.measure("as trained, ranges of all values", self._prepared, None)
+        return self.measure("as trained, ranges of all values", self._prepared, None, made=made)
 
     def keep(self, network: CamNetwork) -> Refined:
         """Measure the network with the ranges it was trained in."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
 
 from cxr_train import terminal
-from cxr_train.terminal import SHOWN_BY_PARENT, TO_PARENT, Task, in_words, say, working
+from cxr_train.terminal import (
+    SHOWN_BY_PARENT,
+    TO_PARENT,
+    Task,
+    in_words,
+    leave_quickly,
+    say,
+    working,
+)
 
 
 def test_lengths_of_time_in_words() -> None:
@@ -74,3 +83,12 @@ def test_a_parent_is_told_apart_from_messages(
     lines = said.splitlines()
     assert [line for line in lines if not line.startswith(TO_PARENT)] == ["a message"]
     assert any(line.startswith(f"{TO_PARENT}training 1 of 4, ") for line in lines)
+
+
+def test_a_command_leaves_nothing_for_the_last_collection() -> None:
+    try:
+        with pytest.raises(SystemExit), leave_quickly():
+            raise SystemExit(4)
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()

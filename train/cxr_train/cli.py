@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cxr_train.config import TrainConfig
-from cxr_train.terminal import starting
+from cxr_train.terminal import leave_quickly, starting
 from edge_infer.commands.ending import exit_when_interrupted, run_command
 from edge_infer.version import package_version
 
@@ -445,7 +445,8 @@ def card(
 
 def main() -> None:
     """Run the command."""
-    run_command("cxr-train", app, extra_modules=EXTRA_MODULES)
+    with leave_quickly():
+        run_command("cxr-train", app, extra_modules=EXTRA_MODULES)
 
 
 if __name__ == "__main__":
