@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import shutil
 import struct
+import subprocess
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -128,3 +132,47 @@ def test_nsis_builds_it(script: ModuleType, given: tuple[Path, Path], tmp_path: 
     sha256 = hashlib.sha256(python.read_bytes()).hexdigest()
     made = script.build(python, sha256.upper(), wheels, tmp_path / "dist")
     assert made.name == "cxr-edge-9.8.7-setup.exe" and made.read_bytes()[:2] == b"MZ"
+
+
+@pytest.mark.slow
+def test_under_wine_it_installs_and_what_is_uninstalled_leaves_the_lists(
+    script: ModuleType, given: tuple[Path, Path], tmp_path: Path
+) -> None:
+    if shutil.which("makensis") is None or shutil.which("wine") is None:
+        pytest.skip("no NSIS or no Wine on this machine")
+    python, wheels = given
+    sha256 = hashlib.sha256(python.read_bytes()).hexdigest()
+    made = script.build(python, sha256, wheels, tmp_path / "dist")
+    prefix = tmp_path / "prefix"
+    quiet = {
+        "WINEDEBUG": "-all",
+        "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=",
+        "DISPLAY": "",
+    }
+    environment = {**os.environ, **quiet, "WINEPREFIX": str(prefix)}
+
+    def run(*words: str | Path) -> None:
+        subprocess.run(list(words), env=environment, capture_output=True, check=True, timeout=300)
+
+    def wait_until(is_so: Callable[[], bool]) -> None:
+        until = time.monotonic() + 60
+        while not is_so() and time.monotonic() < until:
+            time.sleep(0.2)
+        assert is_so()
+
+    try:
+        run("wineboot", "-i")
+        run("wine", made, "/S")
+        (folder,) = prefix.glob("drive_c/users/*/AppData/Local/cxr-edge")
+        assert (folder / "cxr-desk.cmd").is_file() and (folder / "python/python.exe").is_file()
+        assert list(prefix.rglob("cxr-edge/*.lnk"))
+        (folder / "worklist.csv").write_text("kept")
+        (folder / "cxr-2026-11-26").mkdir()
+        (folder / "cxr-2026-11-26" / "day.sqlite").write_text("kept")
+        run("wine", folder / "uninstall.exe", "/S")  # works on in a copy of itself
+        wait_until(lambda: not (folder / "uninstall.exe").exists())
+        wait_until(lambda: not list(prefix.rglob("*.lnk")))
+        left = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+        assert left == ["cxr-2026-11-26", "cxr-2026-11-26/day.sqlite", "worklist.csv"]
+    finally:
+        subprocess.run(["wineserver", "-k"], env=environment, capture_output=True, timeout=60)
