@@ -20,9 +20,12 @@ from typing import BinaryIO, Final
 
 from edge_infer.errors import ReportError
 from edge_infer.pc.whole_files import put_in_place, remove, require_writable, sync_folder
+from edge_infer.store.owner import is_running
 
 _FILMS, _INCOMING = "films", "incoming"
 _DAY_S: Final = 86_400
+_LONGEST_PAUSE_S: Final = 600.0
+"""Between two pieces of an object; both ways of receiving give up long before."""
 
 
 class Spool:
@@ -31,7 +34,8 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         """Make the folders, for their owner only; ReportError where they cannot be written.
 
-        What a killed run had half received goes: nobody was told that it had arrived.
+        What a killed run had half received goes: nobody was told that it had arrived. What another
+        process is receiving stays: a cxr-fetch may begin before the last one has ended.
         """
         self.films, self._incoming = folder / _FILMS, folder / _INCOMING
         try:
@@ -44,11 +48,11 @@ class Spool:
                 f"Films cannot be kept in {folder} ({error.strerror}): free the disk or name "
                 "another folder with --out."
             ) from error
-        remove(self._incoming.iterdir())
+        remove(one for one in self._incoming.iterdir() if not _is_received_now(one))
 
     def begin(self) -> tuple[Path, BinaryIO]:
         """Open a file for an object that begins to arrive; raises OSError."""
-        path = self._incoming / f"{uuid.uuid4().hex}.part"
+        path = self._incoming / f"{os.getpid()}-{uuid.uuid4().hex}.part"
         return path, path.open("xb")
 
     def keep(self, path: Path, file: BinaryIO, sop_instance_uid: str) -> Path:
@@ -115,6 +119,18 @@ def discard(path: Path, file: BinaryIO) -> None:
     with contextlib.suppress(OSError):
         file.close()  # what is buffered may not fit on the disk any more
     remove([path])
+
+
+def _is_received_now(path: Path) -> bool:
+    """Tell whether another process of this PC is receiving this object."""
+    pid = path.name.partition("-")[0]
+    if not pid.isdecimal() or int(pid) == os.getpid() or not is_running(int(pid)):
+        return False
+    try:
+        # Its number may be another program's by now.
+        return time.time() - path.stat().st_mtime < _LONGEST_PAUSE_S
+    except OSError:
+        return False
 
 
 def hash_uid(uid: str) -> str:

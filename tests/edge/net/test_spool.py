@@ -38,6 +38,18 @@ def test_what_a_killed_run_left_goes_and_films_stay(tmp_path: Path) -> None:
     assert not half.exists() and kept.exists() and again.films == spool.films
 
 
+def test_what_another_process_receives_stays(tmp_path: Path) -> None:
+    half, file = Spool(tmp_path).begin()
+    file.close()
+    own = f"{os.getpid()}-"
+    theirs = half.rename(half.with_name(half.name.replace(own, f"{os.getppid()}-", 1)))
+    Spool(tmp_path)
+    assert theirs.exists()
+    os.utime(theirs, (0, 0))  # the number is another program's by now
+    Spool(tmp_path)
+    assert not theirs.exists()
+
+
 def test_what_is_discarded_is_gone(tmp_path: Path) -> None:
     path, file = Spool(tmp_path).begin()
     discard(path, file)
