@@ -296,7 +296,7 @@ def _require_passed(gates: Sequence[Gate], run: LoadedRun, *, quick: bool) -> No
     advice = (
         ""
         if run.config.quantize_aware
-        else " Let the last epochs see INT8: cxr-train fit with --start-from this run, a low "
+        else " Last epochs that see INT8 may help: cxr-train fit with --start-from this run, a low "
         "learning rate and --quantize-aware 2."
     )
     if quick:
