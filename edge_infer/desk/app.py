@@ -6,6 +6,7 @@ Behind the guard; a path never comes from outside, only a row's number.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from edge_infer.flow.pass_gate import as_in_file
 from edge_infer.model.heatmap import enlarge_heat, heat_class, spread_heat
 from edge_infer.model.model_card import REFERRAL
 from edge_infer.page.html import read_style, read_tables_script
+from edge_infer.pc.long_paths import reachable
 from edge_infer.words.sentences import translate
 from edge_infer.worklist.marks import MarkKind, clean_value
 from edge_infer.worklist.rows import Decision
@@ -83,11 +85,22 @@ def make_app(desk: Desk) -> Starlette:
     return Starlette(routes=routes)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Ahead:
+    """The film that was read last at half its size."""
+
+    path: Path
+    state: tuple[int, int] | None
+    """Size and time of change before it was read."""
+    read: ReadView
+
+
 class _Answers:
     def __init__(self, desk: Desk) -> None:
         self._desk, self._feed = desk, desk.feed
         self._turn = asyncio.Lock()
         """One film at a time is read: there is one reader, and each film is 10 MB."""
+        self._ahead: _Ahead | None = None
 
     async def page(self, request: Request) -> Response:
         shown, around = self._feed.shown, self._feed.around
@@ -107,8 +120,14 @@ class _Answers:
         name = request.url.path.rpartition("/")[2]
         return Response(_read(name), media_type=_FILES[name])
 
-    async def ready(self, _: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
+        """Have the reader there, and a film that may soon be opened read already."""
         await run_in_threadpool(self._desk.get_ready)
+        number = request.query_params.get("film", "")
+        found = self._find(int(number)) if number.isdecimal() and len(number) < 10 else None
+        if found is not None and not self._turn.locked():
+            with contextlib.suppress(ImageError):  # said when it is opened
+                await self._read_quickly(found[2])
         return _nothing(204)
 
     async def news(self, request: Request) -> Response:
@@ -160,18 +179,51 @@ class _Answers:
         if found is None:
             return _nothing()
         film = found[2]
-        wanted = ViewRequest(path=film.file.found.path, is_quick="quick" in request.query_params)
         try:
-            async with self._turn:
-                if await request.is_disconnected():
-                    return _nothing(499)  # who asked looks at another film by now
-                read = await run_in_threadpool(self._desk.read_view, wanted)
+            if "quick" in request.query_params:
+                read = await self._read_quickly(film, request)
+            else:
+                read = await self._read(ViewRequest(path=film.file.found.path), request)
         except ImageError as error:
             why = self._feed.around.words.page.reasons.get(error.code)
             reason = translate(str(error), self._feed.reader.settings.lang) or str(error)
             says = {"reason": reason, "why": why.why if why else ""}
             return JSONResponse(says, status_code=422)
+        if read is None:
+            return _nothing(499)
         return _pixels(read, is_changed=read.sha256 != film.file.sha256)
+
+    async def _read(self, wanted: ViewRequest, request: Request | None) -> ReadView | None:
+        """Return a film; None where who asked looks at another one by now."""
+        async with self._turn:
+            if request is not None and await request.is_disconnected():
+                return None
+            return await run_in_threadpool(self._desk.read_view, wanted)
+
+    async def _read_quickly(
+        self, film: LiveFilm, request: Request | None = None
+    ) -> ReadView | None:
+        """Return a film at half its size, and keep it for whoever opens it next."""
+        path = film.file.found.path
+        async with self._turn:
+            state = await run_in_threadpool(_state, path)
+            ahead = self._ahead
+            if (
+                ahead is not None
+                and state is not None
+                and (ahead.path, ahead.state)
+                == (
+                    path,
+                    state,
+                )
+            ):
+                return ahead.read
+            if request is not None and await request.is_disconnected():
+                return None
+            wanted = ViewRequest(path=path, is_quick=True)
+            read = await run_in_threadpool(self._desk.read_view, wanted)
+            self._ahead = _Ahead(path=path, state=state, read=read)
+            return read
 
     async def heat(self, request: Request) -> Response:
         """Send where the score comes from as [h, w] strengths, 0..255."""
@@ -250,6 +302,14 @@ class _Answers:
 
 def _piece(shown: Shown, said: dict[str, Any]) -> str:
     return f"id: {shown.version}\ndata: {json.dumps(said, ensure_ascii=True)}\n\n"
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        status = reachable(path).stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _is_number(value: Any) -> bool:

@@ -150,6 +150,7 @@ const viewer = makeViewer({
   undo,
   tell: say,
   neighbour: rows.neighbour,
+  getReady: (film) => getReady(film),
 });
 find("list").addEventListener("click", (event) => {
   if (event.target.closest("input, label, a")) return;
@@ -158,14 +159,24 @@ find("list").addEventListener("click", (event) => {
   viewer.open(Number(row.dataset.film));
 });
 
-// Whoever is about to open a film need not wait for what reads it to start.
-let readyAt = -Infinity;
-const getReady = () => {
-  if (performance.now() - readyAt < 60_000) return;
-  readyAt = performance.now();
-  fetch("ready", { cache: "no-store" }).catch(() => {});
+// Whoever is about to open a film need not wait for it: what the pointer or the focus rests on is
+// read ahead, and the one after a film that is looked at.
+let resting = 0;
+let [readyFor, readyAt] = [0, 0];
+const getReady = (film) => {
+  // The reader rests when nobody has asked for it for some minutes.
+  if (film === readyFor && performance.now() - readyAt < 60_000) return;
+  [readyFor, readyAt] = [film, performance.now()];
+  fetch(`ready?film=${film}`, { cache: "no-store" }).catch(() => {});
 };
-for (const name of ["pointerover", "focusin"]) find("list").addEventListener(name, getReady);
+for (const name of ["pointerover", "focusin"]) {
+  find("list").addEventListener(name, ({ target }) => {
+    const row = target.closest("tr[data-film]");
+    if (row === null) return;
+    clearTimeout(resting);
+    resting = setTimeout(() => getReady(Number(row.dataset.film)), 80);
+  });
+}
 
 find("print").addEventListener("click", () => print());
 find("how").addEventListener("click", () => find("keys").showModal());

@@ -107,7 +107,7 @@ async function fetchBinary(address, signal) {
   return [JSON.parse(answer.headers.get("X-Described")), await answer.arrayBuffer()];
 }
 
-/** Make the viewer; `desk` has `words`, `post`, `mark`, `undo` and `neighbour`. */
+/** Make the viewer; `desk` has `words`, `post`, `mark`, `undo`, `neighbour` and `getReady`. */
 export function makeViewer(desk) {
   const { words } = desk;
   const find = (id) => document.getElementById(id);
@@ -284,6 +284,8 @@ export function makeViewer(desk) {
       ask(false);
       showSays("");
     }
+    const next = desk.neighbour(number, 1);
+    if (next !== null) desk.getReady(next);
   };
 
   const show = async (wanted) => {

@@ -23,7 +23,7 @@ from edge_infer.desk.html import Surroundings
 from edge_infer.desk.live_day import LiveReader
 from edge_infer.desk.server import DeskServer, open_socket
 from edge_infer.films.find import find_films
-from edge_infer.films.view import read_view
+from edge_infer.films.view import ReadView, ViewRequest, read_view
 from edge_infer.flow.keep_day import DaySettings, KeptDay
 from edge_infer.words.catalogue import words_of
 from edge_infer.worklist.lists import JSON_NAME
@@ -53,6 +53,9 @@ class RunningDesk:
     shown: list[Path] = field(default_factory=list)
     """What was shown in the file manager."""
     ended: list[bool] = field(default_factory=list)
+
+    def read(self, request: ViewRequest) -> ReadView:
+        return read_view(request)
 
     def show(self, path: Path) -> bool:
         self.shown.append(path)
@@ -127,7 +130,7 @@ def run_desk(
         running = RunningDesk("", folder, films, settings, feed)
         desk = Desk(
             feed=feed,
-            read_view=read_view,
+            read_view=lambda request: running.read(request),
             get_ready=lambda: None,
             end=lambda: running.ended.append(True),
             is_here=lambda _: True,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_infer.films.find import FoundFilms
-from edge_infer.films.view import ViewRequest, read_view
+from edge_infer.films.view import ReadView, ViewRequest, read_view
 from edge_infer.flow.keep_day import DaySettings
 from edge_infer.pc.language import Lang
 from edge_infer.words.catalogue import words_of
@@ -134,6 +134,30 @@ def test_the_film_comes_with_every_grey_it_has(tmp_path: Path, settings: DaySett
         (films / "film.dcm").write_bytes(content + b"\0\0")
         again = desk.ask(f"film/{desk.number('film.dcm')}")
         assert json.loads(again.headers["x-described"])["isChanged"] is True
+
+
+def test_a_film_read_ahead_is_not_read_again_unless_it_changed(
+    desk: RunningDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[ViewRequest]()
+
+    def read(request: ViewRequest) -> ReadView:
+        asked.append(request)
+        return read_view(request)
+
+    monkeypatch.setattr(desk, "read", read)
+    number = desk.number(FORMULA_NAME)
+    path = desk.films / FORMULA_NAME
+    assert desk.ask(f"ready?film={number}").status == 204
+    first = desk.ask(f"film/{number}?quick")
+    assert first.status == 200 and asked == [ViewRequest(path=path, is_quick=True)]
+    path.write_bytes(png(33))
+    second = desk.ask(f"film/{number}?quick")
+    assert second.body != first.body and len(asked) == 2
+    assert desk.ask(f"ready?film={desk.number('empty.dcm')}").status == 204
+    for odd in ("", "x", "-1", "9" * 30):
+        assert desk.ask(f"ready?film={odd}").status == 204
+    assert len(asked) == 3
 
 
 def test_small_picture_and_heat_are_those_of_the_store(desk: RunningDesk) -> None:
