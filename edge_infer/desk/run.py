@@ -23,6 +23,7 @@ from edge_infer.films.view import load_readers, read_view
 from edge_infer.flow.keep_day import DaySettings
 from edge_infer.flow.open_list import OpenedList, keep_list, read_beside
 from edge_infer.flow.watch import Clock, Watch
+from edge_infer.pc.native_code import return_large_blocks
 from edge_infer.store.day_folders import name_day
 from edge_infer.store.day_store import STORE_NAME
 from edge_infer.words.catalogue import words_of
@@ -112,6 +113,7 @@ def _open_desk(
     *,
     is_whole: bool,
 ) -> Generator[Feed, None, None]:
+    return_large_blocks()  # a film that was sent on is 10 MB
     with (
         closing(open_socket(front.entrance, front.port)) as listening,
         closing(
