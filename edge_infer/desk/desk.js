@@ -162,13 +162,14 @@ find("list").addEventListener("click", (event) => {
 // Whoever is about to open a film need not wait for it: what the pointer or the focus rests on is
 // read ahead, and the one after a film that is looked at.
 let resting = 0;
-let [readyFor, readyAt] = [0, 0];
+let [readyFor, readyAt] = [null, 0];
 const getReady = (film) => {
   // The reader rests when nobody has asked for it for some minutes.
   if (film === readyFor && performance.now() - readyAt < 60_000) return;
   [readyFor, readyAt] = [film, performance.now()];
   fetch(`ready?film=${film}`, { cache: "no-store" }).catch(() => {});
 };
+setTimeout(() => getReady(""), 1000); // the reader itself, once the page is there
 for (const name of ["pointerover", "focusin"]) {
   find("list").addEventListener(name, ({ target }) => {
     const row = target.closest("tr[data-film]");

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from edge_infer.flow.keep_day import DaySettings
 from edge_infer.pc.language import Lang
@@ -21,9 +20,8 @@ from tests.edge.desk.running_desk import RunningDesk, run_desk
 from tests.edge.desk.test_app import EVIL
 from tests.edge.films.dicom.dicom_factory import J2K_LOSSLESS, bands, make_dicom
 from tests.edge.made_films import FORMULA_NAME, png
-from tests.edge.page.test_report_browser import NAMES
+from tests.edge.page.browser import launch, look_for_barriers, needs_axe
 
-AXE = Path(__file__).resolve().parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_MS = 60_000
 """A busy PC; what is expected comes at once."""
 MIDDLE = """() => {
@@ -35,13 +33,8 @@ MIDDLE = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser, None, None]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    with launch() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -146,6 +139,16 @@ def grey_desk(tmp_path: Path, settings: DaySettings) -> Generator[RunningDesk, N
     (films / "flat.dcm").write_bytes(make_dicom(bands([0, 90, 160, 255], "u1"), **shown))
     with run_desk(films, tmp_path / "out", settings) as running:
         yield running
+
+
+def test_the_page_has_its_reader_started_before_anybody_points(
+    context: BrowserContext, desk: RunningDesk
+) -> None:
+    page = context.new_page()
+    with page.expect_response(lambda answer: "/ready?film=" in answer.url) as answered:
+        page.goto(desk.url)
+    assert answered.value.status == 204
+    assert answered.value.url.endswith("film=")
 
 
 def test_the_film_is_windowed_inverted_and_heated_by_the_page(
@@ -329,13 +332,12 @@ def test_a_lost_desk_is_said(
     expect(page.locator("#lost")).to_contain_text("This page has lost the desk")
 
 
+@needs_axe
 @pytest.mark.parametrize("lang", Lang)
 @pytest.mark.parametrize("width", [390, 1400])
 def test_axe_finds_nothing_serious(
     browser: Browser, tmp_path: Path, settings: DaySettings, lang: Lang, width: int
 ) -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not in node_modules (npm install --no-save axe-core)")
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "1.png").write_bytes(png(1))
     (tmp_path / "films" / "2.dcm").write_bytes(b"")
@@ -353,14 +355,3 @@ def test_axe_finds_nothing_serious(
             found += look_for_barriers(page)
         context.close()
         assert found == []
-
-
-def look_for_barriers(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
-    found = page.evaluate("axe.run().then(all => all.violations)")
-    return [
-        f"{one['id']}: {node['html'][:120]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
