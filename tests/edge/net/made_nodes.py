@@ -23,6 +23,7 @@ from edge_infer.net.limits import Limits
 from edge_infer.net.listener import Listener
 from edge_infer.net.peers import Peer
 from edge_infer.net.services import FILM_CLASSES, FILM_SYNTAXES
+from edge_infer.net.sockets import close_sockets_for_sure
 from edge_infer.net.spool import Spool
 from edge_infer.net.support_log import LOG_NAME, SupportLog
 from tests.edge.films.dicom.dicom_factory import EXPLICIT, bands, make_dicom
@@ -109,6 +110,7 @@ def listening(
 @contextmanager
 def associated(port: int, *, calling: str = PEER, called: str = "CXREDGE") -> Iterator[Association]:
     """Open an association that offers every class and syntax, each in a context of its own."""
+    close_sockets_for_sure()  # a listener in another process has not asked for it in this one
     entity = ApplicationEntity(calling)
     for sop_class in FILM_CLASSES:
         for syntax in FILM_SYNTAXES:
