@@ -13,7 +13,7 @@ from edge_infer.model.gate import Gate, is_gate
 
 CLASSES = ("normal", "pneumonia", "covid19", "tuberculosis")
 CARD_KEY = "cxr.model_card"
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 3
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 4
 REFERRAL = "referral"
 """The output that follows those of CLASSES in networks that have it: one logit, one map."""
 HISTOGRAM_BINS = 200
@@ -248,6 +248,9 @@ class ModelCard:
     """Which films the model cannot decide; None: no film is called uncertain."""
     referral: Referral | None = None
     """What the TB score is made of; None: it is 100 times p_tuberculosis."""
+    lung_head: str = ""
+    """What a head that weighs places by how likely they are lung learnt from, in words; empty:
+    every logit is the mean of its map over the whole film."""
 
     @property
     def schema_minor(self) -> int:

@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 EXTRA_MODULES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "sympy", "scipy")
 
 FIRST_VERSION = "0.1.0"
-"""Of a model with a gate, unless it is said."""
+"""Of a model with a gate or a lung head, unless it is said."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -27,9 +27,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.command()
 def export(
-    run: Annotated[
-        Path, typer.Argument(help="Run folder made by `cxr-train fit` or `cxr-train gate`.")
-    ],
+    run: Annotated[Path, typer.Argument(help="Run folder of cxr-train: fit, gate or lung-head.")],
     out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
     calibration: Annotated[
         Path | None,
@@ -84,7 +82,7 @@ def export(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="For a gate: the model it was trained for, which is not changed.",
+            help="For a gate or a lung head: the model it is for, which is not changed.",
             show_default="the bundled one",
         ),
     ] = None,
@@ -98,7 +96,8 @@ def export(
 ) -> None:
     """Turn a training run into one quantized, self-describing .onnx, or say why not.
 
-    Of a gate's run: a copy of its model that has the gate too, its scores unchanged.
+    Of a gate's run: a copy of its model that has the gate too, its scores unchanged. Of a lung
+    head's: a copy whose scores and maps come from the lungs, its gate unchanged.
     """
     with exit_when_interrupted(f"Interrupted: {out} was not finished."):
         # Inside the try: importing torch takes seconds, in which Control-C comes too.
@@ -115,8 +114,28 @@ def export(
             )
             return
         with starting():
-            from cxr_export.export_run import export_run
             from cxr_train.figures.referral import make_referral, parse_weights
+
+        if (run / "lung_head.json").is_file():
+            from cxr_export.lung_head_run import ALONE, export_lung_head
+            from edge_infer.model.bundled import bundled_model
+
+            export_lung_head(
+                run,
+                model or bundled_model(),
+                out,
+                name=name,
+                version=model_version or FIRST_VERSION,
+                target_sensitivity=sensitivity,
+                data=calibration,
+                cache=cache,
+                weights=ALONE if referral_score is None else parse_weights(referral_score),
+                shown_map=referral_map,
+                chosen_on=referral_chosen_on,
+            )
+            return
+        with starting():
+            from cxr_export.export_run import export_run
 
         referral = None
         if referral_score is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,25 @@ def make_card(
             tolerance=SELF_TEST_TOLERANCE,
         ),
         model_sha256=model_sha256,
+        uncertain=fit_uncertain_band(val, rule.temperature),
+        referral=referral,
+    )
+
+
+def measured_again(
+    card: ModelCard, val: ValFilms, *, referral: Referral | None, target_sensitivity: float
+) -> ModelCard:
+    """Return a card with everything that depends on what the model says of validation films new."""
+    rule = fit_rule(val.logits, val.examples, referral)
+    points = fit_operating_points(val, rule, target_sensitivity=target_sensitivity)
+    return replace(
+        card,
+        schema=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
+        temperature=rule.temperature,
+        operating_points=points,
+        histograms=tuple(make_histograms(val, rule)),
+        metrics=tuple(measure_val(val, rule, points.refer_tb.tenths)),
+        git_revision=git_revision(Path(__file__)),
         uncertain=fit_uncertain_band(val, rule.temperature),
         referral=referral,
     )

@@ -81,7 +81,7 @@ def export_gate(folder: Path, model: Path, out: Path, *, name: str | None, versi
 
 def add_gate(model: onnx.ModelProto, taps: Mapping[str, Any], weights: Weights) -> None:
     """Add the output `gate` [N, states] to a model, in place, instead of any it has."""
-    _remove_gate(model.graph)
+    remove_gate(model.graph)
     builder = _Builder(grid=int(taps["grid"]), side=int(taps["side"]), weights=weights)
     planes = [builder.mix(0, builder.statistics())]
     for index, layer in enumerate(taps["layers"], start=1):
@@ -103,7 +103,8 @@ def add_gate(model: onnx.ModelProto, taps: Mapping[str, Any], weights: Weights) 
     onnx.checker.check_model(model)
 
 
-def _remove_gate(graph: onnx.GraphProto) -> None:
+def remove_gate(graph: onnx.GraphProto) -> None:
+    """Remove the gate's nodes, weights and output, in place, where there is one."""
     for nodes in (graph.node, graph.initializer):
         for one in [one for one in nodes if one.name.startswith(_PREFIX)]:
             nodes.remove(one)

@@ -425,6 +425,46 @@ def gate(
 
 
 @app.command()
+def lung_head(
+    model: Annotated[Path, typer.Argument(help="Model made by cxr-export, which gets the head.")],
+    data: DataArgument,
+    lungs: Annotated[
+        Path, typer.Option(help="Folder of lung masks with manifest.csv (film, mask).")
+    ],
+    out: Annotated[Path, typer.Option(help="Run folder to write, for cxr-export.")],
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="CSV of boxes round lesions: lung, however white.", show_default="none"),
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Settings as TOML.", show_default="none")
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Source left out, as of the model's training; repeatable.", show_default="none"
+        ),
+    ] = None,
+    cache: CacheOption = None,
+) -> None:
+    """Teach an exported model where the lungs are, so that its scores and maps come from there."""
+    with starting():
+        from cxr_train.lung_head.run import lung_head_run
+
+    with exit_when_interrupted("Interrupted: no lung head was written."):
+        lung_head_run(
+            model,
+            data,
+            out,
+            lungs=lungs,
+            boxes=boxes,
+            recipe=recipe,
+            without=tuple(without or ()),
+            cache=cache,
+        )
+
+
+@app.command()
 def card(
     model: Annotated[Path, typer.Argument(help="An exported .onnx.")],
     evaluation: Annotated[Path, typer.Argument(help="Its evaluation.json.")],

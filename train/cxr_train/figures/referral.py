@@ -16,15 +16,22 @@ from edge_infer.model.model_card import REFERRAL, Referral
 
 WEIGHTS = 4
 _MAPS = ("tuberculosis", REFERRAL)
+TRAINED_WITHIN_HOSPITALS = (
+    "r is the network's referral logit, trained to tell disease from normal within one hospital"
+)
 
 
 def make_referral(
-    weights: Sequence[float], *, shown_map: str = "tuberculosis", chosen_on: str = ""
+    weights: Sequence[float],
+    *,
+    shown_map: str = "tuberculosis",
+    chosen_on: str = "",
+    head_is: str = TRAINED_WITHIN_HOSPITALS,
 ) -> Referral:
     """Build the card's block from weights a, b, c, d and say in words what the score is.
 
-    z = a r + b logit(p_tuberculosis) + c logit(1 - p_normal) + d. ConfigError where a number is
-    missing, a weight is negative, or all are 0.
+    z = a r + b logit(p_tuberculosis) + c logit(1 - p_normal) + d; `head_is` says what r is.
+    ConfigError where a number is missing, a weight is negative, or all are 0.
     """
     if len(weights) != WEIGHTS:
         raise ConfigError(f"A referral score has four weights a, b, c, d, not {len(weights)}.")
@@ -39,7 +46,7 @@ def make_referral(
     if shown_map not in _MAPS:
         raise ConfigError(f"The map of a referred film can be: {', '.join(_MAPS)}.")
     return Referral(
-        statement=_describe(head, tuberculosis, abnormal, offset, chosen_on),
+        statement=_describe((head, tuberculosis, abnormal, offset), chosen_on, head_is),
         head=head,
         tuberculosis=tuberculosis,
         abnormal=abnormal,
@@ -67,9 +74,8 @@ def referral_of(config: TrainConfig) -> Referral | None:
     )
 
 
-def _describe(
-    head: float, tuberculosis: float, abnormal: float, offset: float, chosen_on: str
-) -> str:
+def _describe(weights: tuple[float, float, float, float], chosen_on: str, head_is: str) -> str:
+    head, tuberculosis, abnormal, offset = weights
     terms = (
         (head, "r"),
         (tuberculosis, "logit(p_tuberculosis)"),
@@ -78,13 +84,10 @@ def _describe(
     formula = " + ".join(f"{weight:g} {term}" for weight, term in terms if weight)
     if offset:
         formula += f" {'-' if offset < 0 else '+'} {abs(offset):g}"
-    head_says = (
-        "r is the network's referral logit, trained to tell disease from normal within one hospital"
-    )
     sentences = [
         "How strongly the film asks for a second test for tuberculosis, not a probability",
         f"100 / (1 + exp(-z)) with z = {formula}, p calibrated",
-        head_says if head else "",
+        head_is if head else "",
         f"Weights chosen on {chosen_on}" if chosen_on else "",
     ]
     return ". ".join(filter(None, sentences)) + "."

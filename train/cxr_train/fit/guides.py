@@ -37,18 +37,20 @@ def make_guides(
     places = {example.name: index for index, example in enumerate(films.examples)}
     guides = np.zeros((len(films.examples), 2, MASK_SIDE, MASK_SIDE), np.uint8)
     if lungs is not None:
-        masks, known = _read_masks(lungs, places)
+        masks, known = read_masks(lungs, places)
         tell(f"{int(known.sum())} of {len(known)} training films have a lung mask")
         guides[:, 0] = find_lungs(films.pixels, masks, known, device=device, tell=tell)
     if boxes is not None:
-        count = _draw_boxes(boxes, places, guides[:, 1])
+        count = draw_boxes(boxes, places, guides[:, 1])
         tell(f"{count} boxes on training films")
     return guides
 
 
-def _read_masks(
-    folder: Path, places: dict[str, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def read_masks(folder: Path, places: dict[str, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return masks [N, 64, 64], 0..255, and which films have one; `places` are films' indices.
+
+    Raises DataError where none has, or a mask cannot be read.
+    """
     import cv2
 
     masks = np.zeros((len(places), MASK_SIDE, MASK_SIDE), np.uint8)
@@ -72,7 +74,8 @@ def _read_masks(
     return masks, known
 
 
-def _draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> int:
+def draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> int:
+    """Draw boxes as 255 into `maps` [N, 64, 64] and return their number; DataError without one."""
     count = 0
     for row in _rows(path, ("film", "x0", "y0", "x1", "y1")):
         if row["film"] not in places:
@@ -88,6 +91,11 @@ def _draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> 
     if not count:
         raise DataError(f"{path} has no box on a training film: are its names those of DATA?")
     return count
+
+
+def films_in(path: Path) -> frozenset[str]:
+    """Return the films that a manifest of masks, or a CSV of boxes, names; DataError as above."""
+    return frozenset(row["film"] for row in _rows(path, ("film",)))
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

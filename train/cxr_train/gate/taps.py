@@ -1,8 +1,6 @@
 """What the gate sees: layers of the classifier's own INT8 network, and statistics of its input.
 
-The network has been computed anyway, and its integers are the same on every processor; what the
-gate adds is a few thousand multiplications in double precision. So it sees just what the clinic's
-network sees, INT8 rounding included.
+What the gate adds to the network is a few thousand multiplications in double precision.
 """
 
 from __future__ import annotations
@@ -16,9 +14,8 @@ import onnx
 from numpy.typing import NDArray
 
 from cxr_train.errors import ConfigError
-from edge_infer.errors import ModelError
+from cxr_train.int8_layers import Tap, input_side, open_with_layers, quantized_layers
 from edge_infer.model.model_file import load_model_file
-from edge_infer.model.runtime import UNWANTED_OPTIMIZERS, import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -26,16 +23,6 @@ if TYPE_CHECKING:
 STATISTICS = ("mean", "deviation", "black", "white")
 """Of each of the grid's cells of the input: mean, standard deviation, 255 times the shares of
 pixels that are 0 and 255."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tap:
-    """One quantized layer."""
-
-    name: str
-    """Of its uint8 tensor in the graph."""
-    channels: int
-    side: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +57,7 @@ class TappedNetwork:
         model = onnx.load(path)
         if taps is None:
             taps = choose_taps(model)
-        return cls(_open(model, [tap.name for tap in taps.layers]), taps)
+        return cls(open_with_layers(model, [tap.name for tap in taps.layers]), taps)
 
     def look(self, image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """Return the statistics and the layers, each uint8 [C, h, w], of an input [1, H, W]."""
@@ -95,15 +82,7 @@ def choose_taps(model: onnx.ModelProto) -> Taps:
     Narrow: with the fewest channels of that size, which between an inverted residual block's wide
     layers are the block's output. ConfigError where the network is not quantized throughout.
     """
-    names = [node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"]
-    side = model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
-    session = _open(model, names)
-    layers = session.run(names, {"image": np.zeros((1, 1, side, side), np.uint8)})
-    found = [
-        Tap(name=name, channels=layer.shape[1], side=layer.shape[2])
-        for name, layer in zip(names, layers, strict=True)
-        if layer.ndim == 4 and layer.dtype == np.uint8 and layer.shape[2] == layer.shape[3]
-    ]
+    found, side = quantized_layers(model), input_side(model)
     sizes = sorted({tap.side for tap in found})[:2]
     chosen = []
     for size in reversed(sizes):
@@ -116,26 +95,3 @@ def choose_taps(model: onnx.ModelProto) -> Taps:
             "this one has none."
         )
     return Taps(side=side, grid=sizes[0], layers=tuple(chosen))
-
-
-def _open(model: onnx.ModelProto, names: list[str]) -> InferenceSession:
-    """Open a copy of the model with further outputs; one thread."""
-    tapped = onnx.ModelProto()
-    tapped.CopyFrom(model)
-    kind = onnx.TensorProto.UINT8
-    tapped.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, kind, None) for name in names
-    )
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(
-            tapped.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=list(UNWANTED_OPTIMIZERS),
-        )
-    except Exception as error:
-        raise ModelError("The model cannot be opened with more outputs: re-export it.") from error
