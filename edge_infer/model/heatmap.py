@@ -1,9 +1,10 @@
 """Where in the film a score comes from, drawn over the thumbnail; no second pass.
 
 The logit of a class, and the referral logit of a network that has one, is the mean of its class
-activation map plus a bias, so the map says exactly how much each of its (7 x 7) places adds. It
-says nothing about what is there: a network that looks at a marker or a border shows that too, which
-is what the picture is for.
+activation map plus a bias, so the map says exactly how much each of its places adds: 7 x 7 of
+them, or 14 x 14 of a model with a lung head, whose referral map is 0 but for the strongest. It says
+nothing about what is there: a network that looks at a marker or a border shows that too, which is
+what the picture is for.
 """
 
 from __future__ import annotations

@@ -332,7 +332,7 @@ _PAGE: Final = PageWords(
         tb_score_is_made=(
             "The TB score says how strongly the film asks for a second test for tuberculosis. It "
             "is not a probability: it takes in the model's share for tuberculosis, how far the "
-            "film is from normal, or what tells ill from well within one hospital. In the card's "
+            "film is from normal, or what the strongest places in the lungs show. In the card's "
             "words:"
         ),
         scores=(
