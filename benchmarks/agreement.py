@@ -74,7 +74,7 @@ def measure(classifier: Classifier, examples: Sequence[Example], films: int) -> 
             for name, values in copies.items():
                 both = np.stack([logits[number], values])
                 points = abs(np.diff(printed_scores(both, card.score_rule)[0])[0]) / 10
-                gap = float(np.abs(both[0] - both[1]).max())
+                gap = float(np.abs(both[0] - both[1])[: len(CLASSES)].max())
                 before = worst.get(name, Gap(points=0.0, logit=0.0))
                 worst[name] = Gap(
                     points=max(before.points, float(points)), logit=max(before.logit, gap)

@@ -43,6 +43,7 @@ class Difference:
 
     points: float
     logit: float
+    """The largest of the classes: the referral logit has a scale of its own, and a score."""
     is_changed: bool
     margin: float
     """Points between the exact path's numbers and the nearest threshold."""
@@ -65,7 +66,7 @@ def compare(path: Path, classifier: Classifier) -> Difference:
     before, after = to_finding(exact, card), to_finding(reduced, card)
     return Difference(
         points=abs(before.tb_tenths - after.tb_tenths) / 10,
-        logit=float(np.abs(exact - reduced).max()),
+        logit=float(np.abs(exact - reduced)[: len(CLASSES)].max()),
         is_changed=decide(before, card) is not decide(after, card),
         margin=margin(before, card),
         top=max(before.units) / 10_000,

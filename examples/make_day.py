@@ -142,9 +142,9 @@ RASTER_FILMS = (
     ),
     Film(
         name="13-export-16bit.png",
-        seed=26,
+        seed=54,
         finding=Finding.LOBAR_OPACITY,
-        strength=1.355,
+        strength=0.75,
         bits=16,
         height=512,
         width=512,

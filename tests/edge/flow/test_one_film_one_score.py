@@ -11,6 +11,7 @@ from edge_infer.films.read import read_radiograph
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.findings import printed_scores
+from edge_infer.model.model_card import CLASSES
 from edge_infer.model.preprocess import to_model_input
 from tests.shared_data import shared_data
 
@@ -25,7 +26,8 @@ def test_transcoded_copies_of_a_film_agree(film: str) -> None:
     logits = classifier.run(images).logits
     tenths, _ = printed_scores(logits, card.score_rule)
     assert np.ptp(tenths) <= 20, dict(zip([p.name for p in copies], tenths, strict=True))
-    assert np.ptp(logits, axis=0).max() <= 0.25
+    # The referral logit, on a scale of its own, is judged by the score it makes.
+    assert np.ptp(logits[:, : len(CLASSES)], axis=0).max() <= 0.1
 
 
 def model_input(path: Path, height: int, width: int) -> np.ndarray:
