@@ -3,7 +3,8 @@
 That something is wrong carries over to a new hospital, which class it is does not: the classes came
 from different machines. So the score may take in, beside the share for tuberculosis, how far the
 film is from normal, and a referral logit trained within hospitals (TB against normal of one
-hospital), or what a lung head makes of it. The weights are facts of a recipe, chosen on left-out folds and validation films.
+hospital), or what a lung head makes of it. The weights are facts of a recipe, chosen on left-out
+folds and validation films.
 """
 
 from __future__ import annotations
