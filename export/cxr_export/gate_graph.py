@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cxr_export.embed_card import model_digest, write_with_card
 from cxr_export.errors import ParityError
-from cxr_train.errors import DataError
+from cxr_export.taught_for import require_taught_for
 from cxr_train.gate.run import read_gate_run
 from cxr_train.result_files import require_writable, write_bytes
 from cxr_train.terminal import say
@@ -41,12 +41,7 @@ def export_gate(folder: Path, model: Path, out: Path, *, name: str | None, versi
     """
     facts, weights = read_gate_run(folder)
     file = load_model_file(model)
-    if facts["model"]["sha256"] != file.sha256:
-        named = facts["model"]
-        raise DataError(
-            f"The gate in {folder} was trained for {named['name']} {named['version']} "
-            f"({named['sha256'][:12]}), and {model} is another file: name that one with --model."
-        )
+    require_taught_for(facts, file, what="gate", folder=folder)
     require_writable(out.parent)
     graph = onnx.load(model)
     add_gate(graph, facts["taps"], weights)

@@ -19,6 +19,7 @@ from cxr_export.gate_table import print_card
 from cxr_export.lung_head_graph import LungHead, add_lung_head
 from cxr_export.parity import check_runner
 from cxr_export.quantize import run_logits
+from cxr_export.taught_for import require_taught_for
 from cxr_export.val_figures import ValFilms, check_thresholds_possible
 from cxr_train.config import check_settings
 from cxr_train.data.dataset import LoadedImages, load_films
@@ -64,12 +65,7 @@ def export_lung_head(
     """
     facts, taught, bias = read_lung_head(folder)
     file = load_model_file(model)
-    if facts["model"]["sha256"] != file.sha256:
-        named = facts["model"]
-        raise DataError(
-            f"The lung head in {folder} was taught for {named['name']} {named['version']} "
-            f"({named['sha256'][:12]}), and {model} is another file: name that one with --model."
-        )
+    require_taught_for(facts, file, what="lung head", folder=folder)
     require_writable(out.parent)
     val = _val_films(Path(data or facts["data"]), facts, file, cache)
     settings = check_settings(LungHeadConfig, facts["settings"])
