@@ -26,11 +26,11 @@ from edge_infer.commands.options import (
     QuietOption,
     SiteOption,
     WorkersOption,
+    version_option,
 )
 from edge_infer.commands.sender import RESULTS_FOLDER, Sending, require_ready, send_days
 from edge_infer.commands.terminal import Progress, summarise
 from edge_infer.pc.native_code import limit_threads
-from edge_infer.version import package_version
 
 if TYPE_CHECKING:
     from edge_infer.flow.keep_day import DaySettings, WrittenDay
@@ -42,12 +42,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 _HAS_GAPS, _NOTHING_FOUND = 4, 5
 _MIN_FREE_MB = 1024
 """Free disk below which nothing is fetched and no result made."""
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cxr-fetch {package_version()}")
-        raise typer.Exit
 
 
 @app.command()
@@ -81,12 +75,7 @@ def fetch(
     include_patient: IncludePatientOption = False,
     lang: PageLangOption = None,
     quiet: QuietOption = False,
-    version: Annotated[  # noqa: ARG001 - its callback has done the work
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
-        ),
-    ] = False,
+    version: Annotated[bool, version_option("cxr-fetch")] = False,  # noqa: ARG001 - its callback works
 ) -> None:
     """Fetch a day's chest X-rays from an archive (DICOMweb) and screen them into a worklist.
 

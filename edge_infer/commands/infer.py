@@ -33,6 +33,7 @@ from edge_infer.commands.options import (
     SendToOption,
     SiteOption,
     WorkersOption,
+    version_option,
 )
 from edge_infer.commands.paths import choose_folder, require_films
 from edge_infer.commands.sender import (
@@ -65,12 +66,6 @@ if TYPE_CHECKING:
 
 # Rich would colour the help, whatever NO_COLOR says.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cxr-infer {package_version()}")
-        raise typer.Exit
 
 
 @app.command()
@@ -161,12 +156,7 @@ def infer(
         ),
     ] = None,
     quiet: QuietOption = False,
-    version: Annotated[  # noqa: ARG001 - its callback has done the work
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
-        ),
-    ] = False,
+    version: Annotated[bool, version_option("cxr-infer")] = False,  # noqa: ARG001 - its callback works
 ) -> None:
     """Screen a folder of chest X-rays into a worklist, the most urgent film first.
 

@@ -35,12 +35,12 @@ from edge_infer.commands.options import (
     SendToOption,
     SiteOption,
     WorkersOption,
+    version_option,
 )
 from edge_infer.commands.sender import RESULTS_FOLDER, Sending, following, node_tls, require_ready
 from edge_infer.commands.terminal import Progress, WatchLine, summarise
 from edge_infer.errors import ReportError
 from edge_infer.pc.native_code import limit_threads
-from edge_infer.version import package_version
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -52,12 +52,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 _MB = 2**20
 _REMOVE_EVERY_S = 3600.0
 _LOOK_AGAIN_S = 5.0
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cxr-listen {package_version()}")
-        raise typer.Exit
 
 
 @app.command()
@@ -119,12 +113,7 @@ def listen(
         ),
     ] = None,
     quiet: QuietOption = False,
-    version: Annotated[  # noqa: ARG001 - its callback has done the work
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
-        ),
-    ] = False,
+    version: Annotated[bool, version_option("cxr-listen")] = False,  # noqa: ARG001 - its callback works
 ) -> None:
     """Take chest X-rays from X-ray machines or a PACS (DICOM C-STORE) and screen them at once.
 

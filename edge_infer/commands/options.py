@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from edge_infer.pc.language import Lang
 from edge_infer.pc.machine import MOST_WORKERS
+from edge_infer.version import package_version
 
 ModelOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Model file; default: the bundled one.")
@@ -61,3 +62,16 @@ NoHeatmapOption = Annotated[
     bool, typer.Option("--no-heatmap", help="DICOM pictures show the film without heat map.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+
+
+def version_option(command: str) -> Any:
+    """Return the option by which a command prints its name and version and stops."""
+
+    def print_version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"{command} {package_version()}")
+            raise typer.Exit
+
+    return typer.Option(
+        "--version", callback=print_version, is_eager=True, help="Print the version and stop."
+    )

@@ -10,19 +10,13 @@ import typer
 from cxr_train.cli import CacheOption
 from cxr_train.terminal import leave_quickly, starting
 from edge_infer.commands.ending import exit_when_interrupted, run_command
-from edge_infer.version import package_version
+from edge_infer.commands.options import version_option
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 EXTRA_MODULES = ("torch", "torchvision", "timm", "onnx", "onnxscript", "sympy", "scipy")
 
 FIRST_VERSION = "0.1.0"
 """Of a model with a gate or a lung head, unless it is said."""
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cxr-export {package_version()}")
-        raise typer.Exit
 
 
 @app.command()
@@ -87,12 +81,7 @@ def export(
         ),
     ] = None,
     cache: CacheOption = None,
-    version: Annotated[  # noqa: ARG001 - its callback has done the work
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
-        ),
-    ] = False,
+    version: Annotated[bool, version_option("cxr-export")] = False,  # noqa: ARG001 - its callback works
 ) -> None:
     """Turn a training run into one quantized, self-describing .onnx, or say why not.
 

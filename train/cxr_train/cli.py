@@ -10,7 +10,7 @@ import typer
 from cxr_train.config import TrainConfig
 from cxr_train.terminal import leave_quickly, starting
 from edge_infer.commands.ending import exit_when_interrupted, run_command
-from edge_infer.version import package_version
+from edge_infer.commands.options import version_option
 
 app = typer.Typer(
     add_completion=False,
@@ -29,20 +29,9 @@ _RECIPE = "the recipe's, else "
 EXTRA_MODULES = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "jinja2")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cxr-train {package_version()}")
-        raise typer.Exit
-
-
 @app.callback()
 def commands(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
-        ),
-    ] = False,
+    version: Annotated[bool, version_option("cxr-train")] = False,
 ) -> None:
     """Train chest X-ray classifiers. Research use only; not a medical device."""
 
