@@ -37,7 +37,7 @@ from draw_phantom import Finding, draw_phantom, outline_lungs, outline_thorax  #
 
 SIDE = 448
 PLACE = SIDE / 7
-"""Pixels of one place of a 7 x 7 map."""
+"""Pixels that count as near: a place of a 7 x 7 map, of whatever size a model's own is."""
 RADIUS = 0.075 * SIDE
 CONTRAST = 0.22
 """Of 1, as much as the phantoms' own consolidation."""
