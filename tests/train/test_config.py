@@ -46,7 +46,7 @@ def test_every_recipe_is_a_valid_configuration() -> None:
         if kind is None:
             make_config(read_recipe(recipe))
         else:
-            kind(**check_settings(kind, read_recipe(recipe)))
+            assert kind(**check_settings(kind, read_recipe(recipe))) != kind(seed=1)
 
 
 def test_config_survives_json() -> None:
