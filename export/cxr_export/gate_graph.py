@@ -6,7 +6,7 @@ head's is (`double_head`), so that every processor lets the same films through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from cxr_export.embed_card import model_digest, write_with_card
 from cxr_export.errors import ParityError
+from cxr_export.graph_parts import GraphParts
 from cxr_export.taught_for import require_taught_for
 from cxr_train.gate.run import read_gate_run
 from cxr_train.result_files import require_writable, write_bytes
@@ -91,8 +92,7 @@ def add_gate(model: onnx.ModelProto, taps: Mapping[str, Any], weights: Weights) 
     logits = builder.linear("states", hidden)
     builder.nodes.append(helper.make_node("Cast", [logits], ["gate"], f"{_PREFIX}out", to=1))
     graph = model.graph
-    graph.node.extend(builder.nodes)
-    graph.initializer.extend(builder.initializers)
+    builder.put_into(graph)
     states = len(weights["states.bias"])
     graph.output.append(helper.make_tensor_value_info("gate", TensorProto.FLOAT, ["batch", states]))
     onnx.checker.check_model(model)
@@ -107,27 +107,12 @@ def remove_gate(graph: onnx.GraphProto) -> None:
         graph.output.remove(output)
 
 
-class _Builder:
-    """Collects the gate's nodes and weights; all names begin with _PREFIX."""
+class _Builder(GraphParts):
+    """Collects the gate's nodes and weights."""
 
     def __init__(self, *, grid: int, side: int, weights: Weights) -> None:
+        super().__init__(_PREFIX)
         self.grid, self.side, self.weights = grid, side, weights
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-
-    def add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
-        name = f"{_PREFIX}{len(self.nodes)}_{operator}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
-        return name
-
-    def constant(self, name: str, values: NDArray[Any]) -> str:
-        name = f"{_PREFIX}{name}"
-        if name not in {one.name for one in self.initializers}:
-            self.initializers.append(numpy_helper.from_array(values, name))
-        return name
-
-    def whole(self, name: str, values: Sequence[int]) -> str:
-        return self.constant(name, np.array(values, np.int64))
 
     def weight(self, name: str, values: NDArray[np.float32]) -> str:
         return self.add("Cast", [self.constant(name, values)], to=TensorProto.DOUBLE)

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from cxr_export.errors import ParityError
+from cxr_export.graph_parts import GraphParts
 from cxr_train.int8_layers import Tap
 from cxr_train.lung_head.layer import LungHeadConfig
 from edge_infer.model.model_card import CLASSES
@@ -65,8 +65,7 @@ def add_lung_head(model: onnx.ModelProto, head: LungHead, classes: Sequence[str]
     graph.node.extend(kept)
     builder = _Builder(head=head, outputs=_count_outputs(graph), side=head.layer.side)
     builder.build(classes)
-    graph.node.extend(builder.nodes)
-    graph.initializer.extend(builder.initializers)
+    builder.put_into(graph)
     used = {name for node in graph.node for name in node.input}
     for unused in [one for one in graph.initializer if one.name not in used]:
         graph.initializer.remove(unused)
@@ -88,61 +87,60 @@ def _declare_outputs(graph: onnx.GraphProto, side: int) -> None:
             output.CopyFrom(helper.make_tensor_value_info(output.name, TensorProto.FLOAT, shape))
 
 
-class _Builder:
-    """Collects nodes and constants; all names begin with _PREFIX but those of the outputs."""
+class _Builder(GraphParts):
+    """Collects the head's nodes and constants; the outputs have names of their own."""
 
     def __init__(self, *, head: LungHead, outputs: int, side: int) -> None:
+        super().__init__(_PREFIX)
         self.head, self.outputs, self.side = head, outputs, side
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
 
     def build(self, classes: Sequence[str]) -> None:
         """Add everything from the maps to the outputs."""
         maps = self._finer_maps()
         lung = self._lung()
-        named = dict(zip(classes, self._split(maps, self.outputs), strict=False))
-        own = self._split(maps, self.outputs)[len(CLASSES) :]
-        shown = self._mul(self._only_classes(maps), self._share(lung))
+        evidence = self._split(maps)
+        named = dict(zip(classes, evidence, strict=False))
+        shown = self._mul(self._slice(maps, 0, len(CLASSES)), self._share(lung))
         shown = self._mul(shown, self._found(lung))
-        referral = self._referral_map(named, own, lung)
-        cam = self._add("Concat", [shown, referral], axis=1)
+        referral = self._referral_map(named, evidence[len(CLASSES) :], lung)
+        cam = self.add("Concat", [shown, referral], axis=1)
         self.nodes.append(helper.make_node("Cast", [cam], ["cam"], f"{_PREFIX}cam", to=1))
-        mean = self._add("ReduceMean", [cam, self._whole("places", (2, 3))], keepdims=0)
-        logits = self._add("Add", [mean, self._class_biases()])
+        mean = self.add("ReduceMean", [cam, self.whole("places", (2, 3))], keepdims=0)
+        logits = self.add("Add", [mean, self._class_biases()])
         self.nodes.append(helper.make_node("Cast", [logits], ["logits"], f"{_PREFIX}logits", to=1))
 
     def _finer_maps(self) -> str:
         """Return [N, K, side, side] of the maps [N, side / 2, side / 2, K]."""
-        first = self._add("Transpose", ["head_product"], perm=[0, 3, 1, 2])
+        first = self.add("Transpose", ["head_product"], perm=[0, 3, 1, 2])
         finer = _finer(self.side // 2)
-        tall = self._add("MatMul", [self._constant("finer", finer), first])
-        return self._add(
-            "MatMul", [tall, self._constant("finer_across", np.ascontiguousarray(finer.T))]
+        tall = self.add("MatMul", [self.constant("finer", finer), first])
+        return self.add(
+            "MatMul", [tall, self.constant("finer_across", np.ascontiguousarray(finer.T))]
         )
 
     def _lung(self) -> str:
         """Return [N, 1, side, side], 0..1: the logistic curve's tangent, cut at both ends."""
-        layer = self._add("Cast", [self.head.layer.name], to=TensorProto.DOUBLE)
-        last = self._add("Transpose", [layer], perm=[0, 2, 3, 1])
+        layer = self.add("Cast", [self.head.layer.name], to=TensorProto.DOUBLE)
+        last = self.add("Transpose", [layer], perm=[0, 2, 3, 1])
         weights = self.head.weights.astype(np.float64)[:, None] / 4
-        product = self._add("MatMul", [last, self._constant("weights", weights)])
-        raised = self._add("Add", [product, self._number("half", self.head.bias / 4 + 0.5)])
-        wide = self._add("Transpose", [raised], perm=[0, 3, 1, 2])
-        return self._add("Clip", [wide, self._number("zero", 0.0), self._number("one", 1.0)])
+        product = self.add("MatMul", [last, self.constant("weights", weights)])
+        raised = self.add("Add", [product, self._number("half", self.head.bias / 4 + 0.5)])
+        wide = self.add("Transpose", [raised], perm=[0, 3, 1, 2])
+        return self.add("Clip", [wide, self._number("zero", 0.0), self._number("one", 1.0)])
 
     def _share(self, lung: str) -> str:
         """Return what each place counts, 1 on average."""
-        floored = self._add("Add", [lung, self._number("floor", self.head.config.floor)])
-        mean = self._add("ReduceMean", [floored, self._whole("places", (2, 3))], keepdims=1)
-        return self._add("Div", [floored, mean])
+        floored = self.add("Add", [lung, self._number("floor", self.head.config.floor)])
+        mean = self.add("ReduceMean", [floored, self.whole("places", (2, 3))], keepdims=1)
+        return self.add("Div", [floored, mean])
 
     def _found(self, lung: str) -> str:
         """Return [N, 1, 1, 1], 0..1: whether there are lungs at all."""
         least = self.head.config.least_lung
-        mean = self._add("ReduceMean", [lung, self._whole("places", (2, 3))], keepdims=1)
+        mean = self.add("ReduceMean", [lung, self.whole("places", (2, 3))], keepdims=1)
         more = self._sub(mean, self._number("least", least))
         steep = self._mul(more, self._number("steep", 1 / least))
-        return self._add("Clip", [steep, self._number("zero", 0.0), self._number("one", 1.0)])
+        return self.add("Clip", [steep, self._number("zero", 0.0), self._number("one", 1.0)])
 
     def _referral_map(self, classes: dict[str, str], own: Sequence[str], lung: str) -> str:
         """Return [N, 1, side, side] whose mean is that of the strongest places' evidence."""
@@ -151,8 +149,8 @@ class _Builder:
         diseases = [classes[name] for name in CLASSES if name != "normal"]
         others = [classes[name] for name in CLASSES if name != "tuberculosis"]
         terms = [
-            (config.tuberculosis, self._sub(tuberculosis, self._add("Max", others))),
-            (config.abnormal, self._sub(self._add("Max", diseases), normal)),
+            (config.tuberculosis, self._sub(tuberculosis, self.add("Max", others))),
+            (config.abnormal, self._sub(self.add("Max", diseases), normal)),
             *((config.head, one) for one in own),
         ]
         weighted = [
@@ -160,7 +158,7 @@ class _Builder:
             for index, (weight, term) in enumerate(terms)
             if weight
         ]
-        evidence = self._add("Sum", weighted)
+        evidence = self.add("Sum", weighted)
         costs = self._number("costs", config.outside_costs)
         outside = self._mul(self._sub(self._number("one", 1.0), lung), costs)
         strongest = self._strongest(self._sub(evidence, outside))
@@ -169,61 +167,44 @@ class _Builder:
     def _strongest(self, sought: str) -> str:
         """Return [N, 1, side, side]: what the strongest places count, 1 on average over all."""
         count = max(1, round(self.head.config.strongest_share * self.side**2))
-        flat = self._add("Reshape", [sought, self._whole("flat", (0, -1))])
+        flat = self.add("Reshape", [sought, self.whole("flat", (0, -1))])
         name = f"{_PREFIX}{len(self.nodes)}_TopK"
         self.nodes.append(
             helper.make_node(
-                "TopK", [flat, self._whole("count", (count,))], [name, f"{name}_places"], name
+                "TopK", [flat, self.whole("count", (count,))], [name, f"{name}_places"], name
             )
         )
-        weakest = self._add("ReduceMin", [name, self._whole("last", (1,))], keepdims=1)
-        limit = self._add("Reshape", [weakest, self._whole("limit", (0, 1, 1, 1))])
-        chosen = self._add("GreaterOrEqual", [sought, limit])
-        ones = self._add("Cast", [chosen], to=TensorProto.DOUBLE)
-        mean = self._add("ReduceMean", [ones, self._whole("places", (2, 3))], keepdims=1)
-        return self._add("Div", [ones, mean])
+        weakest = self.add("ReduceMin", [name, self.whole("last", (1,))], keepdims=1)
+        limit = self.add("Reshape", [weakest, self.whole("limit", (0, 1, 1, 1))])
+        chosen = self.add("GreaterOrEqual", [sought, limit])
+        ones = self.add("Cast", [chosen], to=TensorProto.DOUBLE)
+        mean = self.add("ReduceMean", [ones, self.whole("places", (2, 3))], keepdims=1)
+        return self.add("Div", [ones, mean])
 
     def _class_biases(self) -> str:
         """Return the head's biases, 0 for the referral logit: its map has its own in it."""
         count = len(CLASSES)
         first = self._slice("head_bias", 0, count, axis=0)
-        return self._add("Concat", [first, self._constant("none", np.zeros(1))], axis=0)
+        return self.add("Concat", [first, self.constant("none", np.zeros(1))], axis=0)
 
-    def _split(self, maps: str, count: int) -> list[str]:
+    def _split(self, maps: str) -> list[str]:
         """Return every map with its bias, [N, 1, side, side] each."""
-        shape = self._whole("as_map", (1, -1, 1, 1))
-        biased = self._add("Add", [maps, self._add("Reshape", ["head_bias", shape])])
-        return [self._slice(biased, index, index + 1) for index in range(count)]
-
-    def _only_classes(self, maps: str) -> str:
-        return self._slice(maps, 0, len(CLASSES))
+        shape = self.whole("as_map", (1, -1, 1, 1))
+        biased = self.add("Add", [maps, self.add("Reshape", ["head_bias", shape])])
+        return [self._slice(biased, index, index + 1) for index in range(self.outputs)]
 
     def _slice(self, name: str, start: int, stop: int, *, axis: int = 1) -> str:
-        bounds = [self._whole(f"at_{value}", (value,)) for value in (start, stop, axis)]
-        return self._add("Slice", [name, *bounds])
-
-    def _add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
-        name = f"{_PREFIX}{len(self.nodes)}_{operator}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
-        return name
+        bounds = [self.whole(f"at_{value}", (value,)) for value in (start, stop, axis)]
+        return self.add("Slice", [name, *bounds])
 
     def _mul(self, first: str, second: str) -> str:
-        return self._add("Mul", [first, second])
+        return self.add("Mul", [first, second])
 
     def _sub(self, first: str, second: str) -> str:
-        return self._add("Sub", [first, second])
-
-    def _constant(self, name: str, values: NDArray[Any]) -> str:
-        name = f"{_PREFIX}{name}"
-        if name not in {one.name for one in self.initializers}:
-            self.initializers.append(numpy_helper.from_array(values, name))
-        return name
+        return self.add("Sub", [first, second])
 
     def _number(self, name: str, value: float) -> str:
-        return self._constant(name, np.array(value, np.float64))
-
-    def _whole(self, name: str, values: Sequence[int]) -> str:
-        return self._constant(name, np.array(values, np.int64))
+        return self.constant(name, np.array(value, np.float64))
 
 
 def _finer(places: int) -> NDArray[np.float64]:
