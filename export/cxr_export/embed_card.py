@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +63,6 @@ def make_card(
     referral: Referral | None = None,
 ) -> ModelCard:
     """Fit temperature and thresholds on INT8 validation logits and collect every fact."""
-    rule = fit_rule(val.logits, val.examples, referral)
-    points = fit_operating_points(val, rule, target_sensitivity=target_sensitivity)
     return ModelCard(
         schema=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
         name=name,
@@ -74,10 +73,6 @@ def make_card(
             width=run.config.input_size,
             preprocessing_version=PREPROCESSING_VERSION,
         ),
-        temperature=rule.temperature,
-        operating_points=points,
-        histograms=tuple(make_histograms(val, rule)),
-        metrics=tuple(measure_val(val, rule, points.refer_tb.tenths)),
         data_fingerprint=str(run.facts.get("fingerprint", "")),
         data_statement=_describe_data(run, val, train_sources),
         recipe=run.recipe_text,
@@ -93,8 +88,7 @@ def make_card(
             tolerance=SELF_TEST_TOLERANCE,
         ),
         model_sha256=model_sha256,
-        uncertain=fit_uncertain_band(val, rule.temperature),
-        referral=referral,
+        **_measured(val, referral, target_sensitivity),
     )
 
 
@@ -102,19 +96,28 @@ def measured_again(
     card: ModelCard, val: ValFilms, *, referral: Referral | None, target_sensitivity: float
 ) -> ModelCard:
     """Return a card with everything that depends on what the model says of validation films new."""
-    rule = fit_rule(val.logits, val.examples, referral)
-    points = fit_operating_points(val, rule, target_sensitivity=target_sensitivity)
     return replace(
         card,
         schema=f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
-        temperature=rule.temperature,
-        operating_points=points,
-        histograms=tuple(make_histograms(val, rule)),
-        metrics=tuple(measure_val(val, rule, points.refer_tb.tenths)),
         git_revision=git_revision(Path(__file__)),
-        uncertain=fit_uncertain_band(val, rule.temperature),
-        referral=referral,
+        **_measured(val, referral, target_sensitivity),
     )
+
+
+def _measured(
+    val: ValFilms, referral: Referral | None, target_sensitivity: float
+) -> dict[str, Any]:
+    """Return the fields of a card that depend on what the model says of validation films."""
+    rule = fit_rule(val.logits, val.examples, referral)
+    points = fit_operating_points(val, rule, target_sensitivity=target_sensitivity)
+    return {
+        "temperature": rule.temperature,
+        "operating_points": points,
+        "histograms": tuple(make_histograms(val, rule)),
+        "metrics": tuple(measure_val(val, rule, points.refer_tb.tenths)),
+        "uncertain": fit_uncertain_band(val, rule.temperature),
+        "referral": referral,
+    }
 
 
 def write_with_card(model: Path, card: ModelCard) -> Classifier:
