@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,20 @@ import torch
 from numpy.typing import NDArray
 
 from cxr_train.data.dataset import LoadedImages
+from cxr_train.data.manifest import Example
 from cxr_train.errors import DataError
 from cxr_train.fit.lungs import MASK_SIDE, find_lungs
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnGuides:
+    """Masks and boxes as somebody drew them."""
+
+    maps: NDArray[np.uint8]
+    """[N, 2, 64, 64], 0..255: lungs, then boxes; 0 where a film has none."""
+    has_mask: NDArray[np.bool_]
+    boxes: int
+    """On all films together."""
 
 
 def make_guides(
@@ -34,19 +47,33 @@ def make_guides(
     """
     if lungs is None and boxes is None:
         return None
-    places = {example.name: index for index, example in enumerate(films.examples)}
-    guides = np.zeros((len(films.examples), 2, MASK_SIDE, MASK_SIDE), np.uint8)
+    drawn = draw_guides(films.examples, lungs=lungs, boxes=boxes)
+    guides, known = drawn.maps, drawn.has_mask
     if lungs is not None:
-        masks, known = read_masks(lungs, places)
         tell(f"{int(known.sum())} of {len(known)} training films have a lung mask")
-        guides[:, 0] = find_lungs(films.pixels, masks, known, device=device, tell=tell)
+        guides[:, 0] = find_lungs(films.pixels, guides[:, 0], known, device=device, tell=tell)
     if boxes is not None:
-        count = draw_boxes(boxes, places, guides[:, 1])
-        tell(f"{count} boxes on training films")
+        tell(f"{drawn.boxes} boxes on training films")
     return guides
 
 
-def read_masks(folder: Path, places: dict[str, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def draw_guides(
+    examples: Sequence[Example], *, lungs: Path | None, boxes: Path | None
+) -> DrawnGuides:
+    """Return what masks and boxes say of films; DataError as `make_guides`."""
+    places = {example.name: index for index, example in enumerate(examples)}
+    maps = np.zeros((len(places), 2, MASK_SIDE, MASK_SIDE), np.uint8)
+    has_mask, count = np.zeros(len(places), np.bool_), 0
+    if lungs is not None:
+        maps[:, 0], has_mask = _read_masks(lungs, places)
+    if boxes is not None:
+        count = _draw_boxes(boxes, places, maps[:, 1])
+    return DrawnGuides(maps=maps, has_mask=has_mask, boxes=count)
+
+
+def _read_masks(
+    folder: Path, places: dict[str, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return masks [N, 64, 64], 0..255, and which films have one; `places` are films' indices.
 
     Raises DataError where none has, or a mask cannot be read.
@@ -74,7 +101,7 @@ def read_masks(folder: Path, places: dict[str, int]) -> tuple[NDArray[np.uint8],
     return masks, known
 
 
-def draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> int:
+def _draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> int:
     """Draw boxes as 255 into `maps` [N, 64, 64] and return their number; DataError without one."""
     count = 0
     for row in _rows(path, ("film", "x0", "y0", "x1", "y1")):

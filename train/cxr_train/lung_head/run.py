@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from cxr_train.config import Augment, check_settings, read_recipe
@@ -20,9 +19,10 @@ from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import Example, fingerprint, read_data, select
 from cxr_train.errors import DataError
 from cxr_train.evaluate.views import View, show
-from cxr_train.fit.augment import vary_with_guides
-from cxr_train.fit.guides import draw_boxes, films_in, read_masks
+from cxr_train.fit.augment import shrink, vary_with_guides
+from cxr_train.fit.guides import draw_guides, films_in
 from cxr_train.fit.lungs import MASK_SIDE
+from cxr_train.fit.objectives import BOXES, LUNGS
 from cxr_train.int8_layers import Tap, input_side, open_with_layers
 from cxr_train.lung_head.layer import (
     LungHeadConfig,
@@ -41,7 +41,6 @@ from edge_infer.model.model_file import load_model_file
 HEAD_FILE, WEIGHTS_FILE = "lung_head.json", "lung_head.npz"
 FEWEST_FILMS = 20
 _AT_ONCE = 64
-_LUNGS, _BOXES = 0, 1
 
 
 def lung_head_run(
@@ -71,8 +70,10 @@ def lung_head_run(
     layer, side = choose_layer(graph), input_side(graph)
     examples = [one for one in read_data(data, without=without) if one.source not in without]
     require_writable(out)
-    known = films_in(lungs / "manifest.csv") | (films_in(boxes) if boxes else frozenset())
-    taught = [one for one in select(examples, "train") if one.name in known]
+    masked = films_in(lungs / "manifest.csv")
+    known = masked | (films_in(boxes) if boxes else frozenset())
+    train = select(examples, "train")
+    taught = [one for one in train if one.name in known]
     if len(taught) < FEWEST_FILMS:
         raise DataError(
             f"Only {len(taught)} training films of {data} have a lung mask or a box, "
@@ -85,14 +86,17 @@ def lung_head_run(
         _see(network, films, guides, what="training films"),
         _see(network, films, guides, what="varied training films", seed=config.seed),
     ]
-    train = select(examples, "train")
     border = [train[index] for index in _some(len(train), config)]
     if border:
         bordered = load_films(border, side, what="border", cache=cache)
         parts.append(_see_borders(network, bordered, weight=float(parts[0].weights.mean())))
     with working("teaching the layer"):
         weights, bias = teach_layer(parts, config)
-    figures = _measure(network, examples, lungs, (weights, bias), cache=cache, side=side)
+    val = [one for one in select(examples, "val") if one.name in masked]
+    figures = {}
+    if val:
+        judged = load_films(val, side, what="val", cache=cache)
+        figures = _measure(network, judged, lungs, (weights, bias))
     write_file(
         out / WEIGHTS_FILE,
         lambda place: np.savez(
@@ -119,10 +123,7 @@ def lung_head_run(
 
 
 def read_lung_head(folder: Path) -> tuple[dict[str, Any], NDArray[np.float32], float]:
-    """Return facts, weights and bias that `lung_head_run` left; DataError where they are not whole.
-
-    The settings among the facts are checked.
-    """
+    """Return the facts, weights and bias of a finished run; DataError where they are not whole."""
     try:
         facts = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
         with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as saved:
@@ -149,8 +150,7 @@ class _Layer:
 
     def shrink(self, guides: NDArray[np.float32]) -> NDArray[np.float32]:
         """Average guides [N, k, H, W] over the layer's places."""
-        side = self.tap.side
-        return F.interpolate(torch.from_numpy(guides), size=(side, side), mode="area").numpy()
+        return shrink(torch.from_numpy(guides), self.tap.side).numpy()
 
 
 def _some(count: int, config: LungHeadConfig) -> list[int]:
@@ -160,12 +160,8 @@ def _some(count: int, config: LungHeadConfig) -> list[int]:
 
 def _guides(films: LoadedImages, lungs: Path, boxes: Path | None) -> NDArray[np.float32]:
     """Return masks and boxes [N, 2, 64, 64], 0..1; what a film has none of is 0."""
-    places = {example.name: index for index, example in enumerate(films.examples)}
-    guides = np.zeros((len(places), 2, MASK_SIDE, MASK_SIDE), np.uint8)
-    guides[:, _LUNGS], _ = read_masks(lungs, places)
-    if boxes is not None:
-        draw_boxes(boxes, places, guides[:, _BOXES])
-    return (guides / np.float32(255)).astype(np.float32)
+    drawn = draw_guides(films.examples, lungs=lungs, boxes=boxes)
+    return (drawn.maps / np.float32(255)).astype(np.float32)
 
 
 def _see(
@@ -207,27 +203,23 @@ def _taught(
 
     A source of n films counts as n ** 0.5.
     """
-    has_mask = (guides[:, _LUNGS].max((1, 2)) > 0)[:, None, None]
-    in_box = maps[:, _BOXES] > 0.5
+    has_mask = (guides[:, LUNGS].max((1, 2)) > 0)[:, None, None]
+    in_box = maps[:, BOXES] > 0.5
     counts = Counter(example.source for example in examples)
     weight = np.array([counts[example.source] ** -0.5 for example in examples], np.float32)
     known = np.where(has_mask, 1.0, in_box)
     return TaughtPlaces(
         layer=layer,
-        lungs=np.where(has_mask, np.maximum(maps[:, _LUNGS], in_box), in_box).astype(np.float32),
+        lungs=np.where(has_mask, np.maximum(maps[:, LUNGS], in_box), in_box).astype(np.float32),
         weights=(known * weight[:, None, None]).astype(np.float32),
     )
 
 
 def _see_borders(network: _Layer, films: LoadedImages, *, weight: float) -> TaughtPlaces:
     """Show the network films without their lungs; together they count half as much as the films."""
-    layers = []
-    with working("borders") as task:
-        for start in range(0, len(films.pixels), _AT_ONCE):
-            some = show(np.array(films.pixels[start : start + _AT_ONCE]), View.BORDER_ONLY)
-            layers.append(network.see(some))
-            task.at(min(start + _AT_ONCE, len(films.pixels)), len(films.pixels))
-    layer = np.concatenate(layers)
+    covered = dataclasses.replace(films, pixels=show(np.array(films.pixels), View.BORDER_ONLY))
+    nothing = np.zeros((len(covered.pixels), 2, MASK_SIDE, MASK_SIDE), np.float32)
+    layer = _see(network, covered, nothing, what="borders").layer
     shape = (len(layer), network.tap.side, network.tap.side)
     return TaughtPlaces(
         layer=layer,
@@ -237,20 +229,9 @@ def _see_borders(network: _Layer, films: LoadedImages, *, weight: float) -> Taug
 
 
 def _measure(
-    network: _Layer,
-    examples: Sequence[Example],
-    lungs: Path,
-    taught: tuple[NDArray[np.float32], float],
-    *,
-    side: int,
-    cache: Path | None,
+    network: _Layer, films: LoadedImages, lungs: Path, taught: tuple[NDArray[np.float32], float]
 ) -> dict[str, tuple[float, int]]:
-    """Return each source's mean Dice and number of val films with a mask."""
-    known = films_in(lungs / "manifest.csv")
-    val = [one for one in select(examples, "val") if one.name in known]
-    if not val:
-        return {}
-    films = load_films(val, side, what="val", cache=cache)
+    """Return each source's mean Dice and number of films; all of them have a mask."""
     seen = _see(network, films, _guides(films, lungs, None), what="val films")
     shares = dice(find_places(seen.layer, *taught), seen.lungs)
     sources = np.array([example.source or "an unnamed source" for example in films.examples])
