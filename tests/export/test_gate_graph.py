@@ -19,12 +19,11 @@ from cxr_train.gate.run import GATE_FILE, WEIGHTS_FILE
 from cxr_train.gate.taps import TappedNetwork, cell_statistics
 from edge_infer.errors import ModelError
 from edge_infer.model.bundled import bundled_model
-from edge_infer.model.card_json import to_plain
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.gate import GateFigure, GateState
 from edge_infer.model.model_card import ModelCard
 from edge_infer.model.model_file import load_model_file, with_card
 from edge_infer.model.self_test import run_self_test, self_test_inputs
+from tests.export.untrained_gate import write_untrained_gate
 
 CONFIG = GateConfig(planes=5, hidden=7)
 
@@ -44,23 +43,7 @@ def head(tapped: TappedNetwork) -> GateHead:
 def run(tmp_path_factory: pytest.TempPathFactory, tapped: TappedNetwork, head: GateHead) -> Path:
     """Return a gate's run folder whose weights nobody trained."""
     folder = tmp_path_factory.mktemp("gate")
-    weights = {name: one.numpy() for name, one in head.state_dict().items()}
-    np.savez(folder / WEIGHTS_FILE, allow_pickle=False, **weights)
-    figure = GateFigure(pictures="val, NIH", is_wrong=False, refused=0, doubtful=1, n=30)
-    facts = {
-        "model": {
-            "name": "cxr-lite0",
-            "version": "x",
-            "sha256": load_model_file(bundled_model()).sha256,
-        },
-        "taps": dataclasses.asdict(tapped.taps),
-        "states": [state.value for state in GateState],
-        "doubt": 20.0,
-        "refuse": 50.0,
-        "statement": "Nobody trained it.",
-        "figures": [to_plain(figure)],
-    }
-    (folder / GATE_FILE).write_text(json.dumps(facts), encoding="utf-8")
+    write_untrained_gate(folder, bundled_model(), tapped.taps, head)
     return folder
 
 

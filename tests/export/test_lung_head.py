@@ -16,24 +16,23 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from cxr_export.errors import ParityError
+from cxr_export.gate_graph import export_gate
 from cxr_export.lung_head_graph import LungHead, add_lung_head
 from cxr_export.lung_head_run import export_lung_head
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.gate.head import GateHead
 from cxr_train.gate.pictures import GateConfig
-from cxr_train.gate.run import GATE_FILE
-from cxr_train.gate.run import WEIGHTS_FILE as GATE_WEIGHTS
 from cxr_train.gate.taps import TappedNetwork
 from cxr_train.int8_layers import open_with_layers
 from cxr_train.lung_head.layer import LungHeadConfig, choose_layer, find_places
 from cxr_train.lung_head.run import HEAD_FILE, WEIGHTS_FILE, lung_head_run
 from cxr_train.lung_head.smooth import smooth_input
 from edge_infer.model.classifier import Classifier
-from edge_infer.model.gate import GateState
 from edge_infer.model.model_card import CLASSES
 from edge_infer.model.model_file import load_model_file
 from edge_infer.model.self_test import run_self_test
 from tests.export.small_run import SIDE, run_command, run_python
+from tests.export.untrained_gate import write_untrained_gate
 
 CONFIG = LungHeadConfig(
     floor=0.7, strongest_share=0.2, head=0.3, tuberculosis=0.5, abnormal=0.4, outside_costs=3.0
@@ -287,27 +286,11 @@ def test_a_gate_stays_to_the_bit_unless_the_input_is_smoothed(
 
 
 def add_untrained_gate(model: Path, folder: Path) -> Path:
-    from cxr_export.gate_graph import export_gate
-
     taps = TappedNetwork.open(model).taps
     gate = folder / "gate"
     gate.mkdir()
-    weights = GateHead(taps, GateConfig(planes=3, hidden=4)).state_dict()
-    np.savez(
-        gate / GATE_WEIGHTS,
-        allow_pickle=False,
-        **{name: one.numpy() for name, one in weights.items()},
-    )
-    facts = {
-        "model": {"name": "", "version": "", "sha256": load_model_file(model).sha256},
-        "taps": dataclasses.asdict(taps),
-        "states": [state.value for state in GateState],
-        "doubt": 99.8,
-        "refuse": 99.9,
-        "statement": "Nobody trained it.",
-        "figures": [],
-    }
-    (gate / GATE_FILE).write_text(json.dumps(facts), encoding="utf-8")
+    head = GateHead(taps, GateConfig(planes=3, hidden=4))
+    write_untrained_gate(gate, model, taps, head)
     export_gate(gate, model, folder / "gated.onnx", name=None, version="1")
     return folder / "gated.onnx"
 
