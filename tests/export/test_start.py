@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from cxr_train.fit.checkpoint import load_run, load_start_of
 from cxr_train.fit.run import fit_run
 from cxr_train.fit.start import load_start
 from edge_infer.errors import ModelError
+from edge_infer.model.bundled import bundled_model
 from edge_infer.model.classifier import Classifier
 from tests.export.small_run import SIDE
 
@@ -44,6 +46,17 @@ def test_unfolded_network_equals_the_file_in_both_modes(model: Path, run: Path) 
     norms = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     variances = [norm.running_var for norm in norms if norm.running_var is not None]
     assert len(variances) == 5 and all(float(v.std()) > 0 for v in variances)
+
+
+def test_a_training_can_begin_with_the_bundled_model() -> None:
+    settings = {"arch": "efficientnet_lite0", "referral": True, "hospitals": ["Shenzhen"]}
+    films = np.random.default_rng(0).integers(0, 256, (4, 1, 224, 224), dtype=np.uint8)
+    network = load_start(bundled_model(), make_config(settings), films)
+    values = {one.name: one for one in onnx.load(bundled_model()).graph.initializer}
+    head = onnx.numpy_helper.to_array(values["cam.weight"])
+    np.testing.assert_array_equal(network.cam.weight.detach().numpy(), head)
+    with torch.no_grad():
+        assert network(torch.from_numpy(films))[0].std() > 0
 
 
 def test_a_training_goes_on_from_the_file_and_may_take_it_into_the_mean(

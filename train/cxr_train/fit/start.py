@@ -20,7 +20,7 @@ from cxr_train.config import TrainConfig
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit.checkpoint import load_run
 from cxr_train.fit.foreign_weights import FOREIGN_SUFFIXES, load_foreign
-from cxr_train.fit.network import CamNetwork, build_network
+from cxr_train.fit.network import CamNetwork, build_for
 from edge_infer.model.classifier import Classifier
 
 _FILMS = 256
@@ -49,7 +49,7 @@ def _load_onnx(path: Path, config: TrainConfig, films: NDArray[np.uint8]) -> Cam
     import onnx
 
     Classifier.load(path)  # refuses what is damaged or not ours, with a sentence
-    network = build_network(config.arch, outputs=config.outputs).eval()
+    network = build_for(config).eval()
     weights = _read_weights(onnx.load(path).graph)
     folded = _put_weights(network, weights, f"{path}: {_OTHER_PROGRAM.format(arch=config.arch)}.")
     _unfold(network, folded, films)
@@ -75,8 +75,11 @@ def _read_weights(graph: Any) -> dict[str, tuple[Tensor, Tensor | None]]:
     for node in graph.node:
         if node.op_type == "Conv":
             name = makers[node.input[1]].input[0] if node.input[1] in makers else node.input[1]
-            bias = read(node.input[2]) if len(node.input) > 2 else None
-            found[name.removesuffix("_quantized")] = read(node.input[1]), bias
+            name = name.removesuffix("_quantized")
+            # What was put in front of the network later (a smoothed input) is not the network's.
+            if name.startswith(("features.", "cam.")):
+                bias = read(node.input[2]) if len(node.input) > 2 else None
+                found[name] = read(node.input[1]), bias
     # The head is a matrix product in double; its weights are fp32 under their own names.
     found |= {name: (read(name), None) for name in ("cam.weight", "bias") if name in values}
     return found
