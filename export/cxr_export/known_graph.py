@@ -50,7 +50,7 @@ def remember_graph(network: CamNetwork, model: onnx.ModelProto, *, size: int) ->
 
 
 def _key(network: CamNetwork, size: int) -> str:
-    return f"{size} {network.mean} {network.std} {network!r}"
+    return f"{size} {network.mean} {network.std} {network.standardized} {network!r}"
 
 
 def _all_weights_have_places(network: CamNetwork) -> bool:

@@ -28,8 +28,8 @@ from cxr_train.errors import DataError
 from cxr_train.figures.referral import make_referral
 from cxr_train.int8_layers import Tap
 from cxr_train.lung_head.layer import LungHeadConfig
+from cxr_train.lung_head.prepare_input import prepare_input
 from cxr_train.lung_head.run import read_lung_head
-from cxr_train.lung_head.smooth import smooth_input
 from cxr_train.result_files import require_writable, write_bytes
 from cxr_train.terminal import say, working
 from edge_infer.model.classifier import Classifier
@@ -61,7 +61,7 @@ def export_lung_head(
     without. `weights`, `shown_map` and `chosen_on` are the TB score's (`make_referral`). Raises
     DataError where the head is not whole, of another model or its data not within reach,
     ModelError, ReportError, and ParityError where the gate's output changed in any bit. A head with
-    a smoothed input leaves the model's gate out: it learnt from sharper films.
+    a prepared input leaves the model's gate out: it learnt from other films.
     """
     facts, taught, bias = read_lung_head(folder)
     file = load_model_file(model)
@@ -82,7 +82,7 @@ def export_lung_head(
                 name=name or file.card.name,
                 version=version,
                 lung_head=facts["statement"],
-                gate=None if head.config.smooth else file.card.gate,
+                gate=None if head.config.prepares else file.card.gate,
                 self_test=_self_test(unfinished, file, side),
                 model_sha256=model_digest(unfinished),
             ),
@@ -100,7 +100,7 @@ def export_lung_head(
         if card.gate is not None:
             _require_same_gate(Classifier.load(model), written)
         elif file.card.gate is not None:
-            say("The gate was left out: it learnt from sharper films. Next: cxr-train gate.")
+            say("The gate was left out: it learnt from unprepared films. Next: cxr-train gate.")
         write_bytes(unfinished.read_bytes(), out)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -125,9 +125,9 @@ def _write_graph(
 ) -> NDArray[np.float32]:
     """Write the graph without a card; return its logits of val films, class biases shifted."""
     graph = onnx.load(model)
-    if head.config.smooth:
+    if head.config.prepares:
         remove_gate(graph.graph)
-        smooth_input(graph, head.config.smooth)
+        prepare_input(graph, smooth=head.config.smooth, standardize=head.config.standardize)
     add_lung_head(graph, head, file.card.classes)
     onnx.save(graph, out)
     with working("asking about val films"):

@@ -87,7 +87,6 @@ def quantize(
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     model = onnx.load(prepared)
-    head = nodes_from_head(model)
     given = ranges if method is Method.LEAST_ERROR else None
     assert given is not None or method is not Method.LEAST_ERROR
     overrides = _weight_overrides(model, seven_bits=seven_bits, depthwise_bits=depthwise_bits)
@@ -104,7 +103,7 @@ def quantize(
             reduce_range=seven_bits,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[*head, *exempt],
+            nodes_to_exclude=[*nodes_before_network(model), *nodes_from_head(model), *exempt],
             calibrate_method=CalibrationMethod.MinMax if given else CalibrationMethod[method.value],
             extra_options=_options(method, len(pixels)) | {"TensorQuantOverrides": overrides},
         )
@@ -156,6 +155,18 @@ def _options(method: Method, films: int) -> dict[str, Any]:
         # After a ReLU, symmetric ranges (the default here) would leave half of the 8 bits unused.
         options |= {"CalibPercentile": 99.99, "CalibTensorRangeSymmetric": False}
     return options
+
+
+def nodes_before_network(model: onnx.ModelProto) -> list[str]:
+    """Return the names of what is done to the image before any convolution sees it."""
+    reached: set[str] = set()
+    names = []
+    for node in model.graph.node:
+        if node.op_type == "Conv" or reached & set(node.input):
+            reached |= set(node.output)
+        else:
+            names.append(node.name)
+    return names
 
 
 def nodes_from_head(model: onnx.ModelProto) -> list[str]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from cxr_export.candidates import make_int8
 from cxr_export.equalise import correct_biases, equalise
-from cxr_export.quantize import Method, Ranges, nodes_from_head, run_logits
+from cxr_export.quantize import Method, Ranges, nodes_before_network, nodes_from_head, run_logits
 from cxr_train.errors import ConfigError
 from cxr_train.fit.network import CamNetwork
 from cxr_train.fit.quantize_aware import (
@@ -194,8 +194,8 @@ def find_tensors(model: onnx.ModelProto) -> dict[str, str]:
 
     A convolution's is what leaves the activation after it; sums are numbered as they run.
     """
-    head = set(nodes_from_head(model))
-    nodes = [node for node in model.graph.node if node.name not in head]
+    around = {*nodes_before_network(model), *nodes_from_head(model)}
+    nodes = [node for node in model.graph.node if node.name not in around]
     takers: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
@@ -20,13 +21,14 @@ from cxr_export.gate_graph import export_gate
 from cxr_export.lung_head_graph import LungHead, add_lung_head
 from cxr_export.lung_head_run import export_lung_head
 from cxr_train.errors import ConfigError, DataError
+from cxr_train.fit.standardize import standardize
 from cxr_train.gate.head import GateHead
 from cxr_train.gate.pictures import GateConfig
 from cxr_train.gate.taps import TappedNetwork
 from cxr_train.int8_layers import open_with_layers
 from cxr_train.lung_head.layer import LungHeadConfig, choose_layer, find_places
+from cxr_train.lung_head.prepare_input import prepare_input
 from cxr_train.lung_head.run import HEAD_FILE, WEIGHTS_FILE, lung_head_run
-from cxr_train.lung_head.smooth import smooth_input
 from edge_infer.model.classifier import Classifier
 from edge_infer.model.model_card import CLASSES
 from edge_infer.model.model_file import load_model_file
@@ -158,25 +160,47 @@ def test_a_head_goes_in_once_only(model: Path, head: LungHead, tmp_path: Path) -
         add_lung_head(graph, head, CLASSES)
 
 
-def test_smoothing_is_a_weighted_mean_of_neighbours(model: Path, tmp_path: Path) -> None:
+def prepared_films(model: Path, folder: Path, *, smooth: float, standardize: bool) -> np.ndarray:
+    """Return what the network of `model` sees of two films, [2, 1, H, W], once it is prepared."""
     graph = onnx.load(model)
-    smooth_input(graph, 0.25)
-    seen = next(node.output[0] for node in graph.graph.node if node.name == "smooth_conv")
+    prepare_input(graph, smooth=smooth, standardize=standardize)
+    first = next(node for node in graph.graph.node if node.op_type == "Cast")
+    seen = [node for node in graph.graph.node if node.name.startswith("prepare_")][-1].output[0]
+    assert first.output[0] != seen
     del graph.graph.output[:]
     graph.graph.output.append(onnx.helper.make_tensor_value_info(seen, 1, None))
-    onnx.save(graph, tmp_path / "smooth.onnx")
+    onnx.save(graph, folder / "prepared.onnx")
     session = onnxruntime.InferenceSession(
-        tmp_path / "smooth.onnx", providers=["CPUExecutionProvider"]
+        folder / "prepared.onnx", providers=["CPUExecutionProvider"]
     )
-    (soft,) = session.run(None, {"image": films(2)})
-    kernel = np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25])
-    for one, film in zip(soft, films(2), strict=True):
-        wanted = cv2.filter2D(
-            film[0].astype(np.float64), -1, kernel, borderType=cv2.BORDER_REPLICATE
-        )
-        np.testing.assert_array_equal(one[0], wanted)
+    (prepared,) = session.run(None, {"image": films(2)})
     with pytest.raises(ConfigError, match="only once"):
-        smooth_input(graph, 0.25)
+        prepare_input(graph, smooth=smooth, standardize=standardize)
+    return np.asarray(prepared)
+
+
+def smoothed(film: np.ndarray) -> np.ndarray:
+    kernel = np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25])
+    return np.asarray(
+        cv2.filter2D(film.astype(np.float64), -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    )
+
+
+def test_smoothing_is_a_weighted_mean_of_neighbours(model: Path, tmp_path: Path) -> None:
+    soft = prepared_films(model, tmp_path, smooth=0.25, standardize=False)
+    for one, film in zip(soft, films(2), strict=True):
+        np.testing.assert_array_equal(one[0], smoothed(film[0]))
+
+
+@pytest.mark.parametrize("smooth", [0.0, 0.25])
+def test_the_graph_standardizes_as_a_training_does(
+    model: Path, tmp_path: Path, smooth: float
+) -> None:
+    found = prepared_films(model, tmp_path, smooth=smooth, standardize=True)
+    soft = np.stack([smoothed(film[0])[None] if smooth else film for film in films(2)])
+    wanted = standardize(torch.from_numpy(soft).float()).numpy()
+    np.testing.assert_array_equal(found, wanted)
+    assert np.abs(wanted - soft).mean() > 1
 
 
 # The whole way, on films with a mask each: what is bright in the upper half is called lung.
@@ -264,21 +288,21 @@ def test_rows_come_of_it_and_the_figures_are_those_of_the_card(
     assert referred == round(found + false)
 
 
-def test_a_gate_stays_to_the_bit_unless_the_input_is_smoothed(
+def test_a_gate_stays_to_the_bit_unless_the_input_is_prepared(
     taught: Path, model: Path, run: Path, tmp_path: Path
 ) -> None:
     gated = add_untrained_gate(model, tmp_path)
     facts = json.loads((taught / HEAD_FILE).read_text(encoding="utf-8"))
     facts["model"]["sha256"] = load_model_file(gated).sha256
-    for smooth in (0.0, 0.125):
-        again = tmp_path / f"taught {smooth}"
+    for number, (smooth, standard) in enumerate(((0.0, False), (0.125, False), (0.0, True))):
+        again = tmp_path / f"taught {number}"
         again.mkdir()
         (again / WEIGHTS_FILE).write_bytes((taught / WEIGHTS_FILE).read_bytes())
-        facts["settings"]["smooth"] = smooth
+        facts["settings"] |= {"smooth": smooth, "standardize": standard}
         (again / HEAD_FILE).write_text(json.dumps(facts), encoding="utf-8")
-        written = Classifier.load(export(again, gated, tmp_path / f"{smooth}.onnx", run))
+        written = Classifier.load(export(again, gated, tmp_path / f"{number}.onnx", run))
         before, after = Classifier.load(gated).run(films()).gate, written.run(films()).gate
-        if smooth:
+        if number:
             assert after is None and written.card.gate is None
         else:
             assert before is not None and after is not None

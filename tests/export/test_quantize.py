@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch import nn
 
 from cxr_export.calibration_set import CalibrationFilms
 from cxr_export.quantize import (
@@ -20,6 +22,8 @@ from cxr_export.quantize import (
     rank_by_sensitivity,
     run_logits,
 )
+from cxr_export.to_onnx import export_onnx
+from cxr_train.fit.network import CamNetwork
 from tests.export.small_run import SIDE
 
 
@@ -78,3 +82,23 @@ def test_the_calibrator_asks_for_ranges_of_films() -> None:
     assert given() == [0, 1, 2, 3, 4]
     films.set_range(2, 4)
     assert given() == [2, 3]
+
+
+def test_what_is_done_to_the_image_first_is_exact_and_not_quantized(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    features = nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
+    network = CamNetwork(features, 8, standardized=True)
+    fp32, prepared, int8 = (tmp_path / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
+    export_onnx(network, fp32, size=SIDE)
+    prepare_for_quantization(fp32, prepared)
+    films = np.random.default_rng(0).integers(30, 180, (6, 1, SIDE, SIDE), dtype=np.uint8)
+    quantize(prepared, int8, films, method=Method.MINMAX)
+    kinds = [node.op_type for node in onnx.load(int8).graph.node]
+    # The first rounding to INT8 is that of the finished image, right before the first layer.
+    assert {"Sqrt", "Round", "Clip"} <= set(kinds[: kinds.index("QuantizeLinear")])
+    assert kinds.index("Conv") - kinds.index("QuantizeLinear") == 2
+    with torch.no_grad():
+        expected = network(torch.from_numpy(films))[0].numpy()
+    np.testing.assert_allclose(run_logits(fp32, films), expected, atol=1e-5)
+    brighter = (films + 60).astype(np.uint8)
+    np.testing.assert_array_equal(run_logits(int8, brighter), run_logits(int8, films))

@@ -74,6 +74,8 @@ class TrainConfig:
     """Of TB evidence outside the boxes round lesions; it needs boxes."""
     input_size: int = 224
     """Side of the exported model's square input; the last stage must have this size."""
+    standardize: bool = False
+    """Whether the network gives every film the same brightness and contrast in its middle first."""
     stages: tuple[Stage, ...] = (Stage(size=224, epochs=20),)
     """Stretches of epochs at one picture size each, perhaps with an `augment` of their own; small
     pictures first train several times faster."""

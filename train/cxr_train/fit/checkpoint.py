@@ -12,7 +12,7 @@ import torch
 
 from cxr_train.config import TrainConfig, make_config
 from cxr_train.errors import DataError
-from cxr_train.fit.network import CamNetwork, build_network
+from cxr_train.fit.network import CamNetwork, build_for
 from cxr_train.result_files import write_file
 
 BEST_FILE = "best.pt"
@@ -75,7 +75,7 @@ def load_run(folder: Path) -> LoadedRun:
             f"{folder} is not a training run (no usable {RUN_FILE}): make one with `cxr-train fit`."
         ) from error
     config = make_config(settings)
-    network = build_network(config.arch, outputs=config.outputs)
+    network = build_for(config)
     state = load_state(folder / BEST_FILE)
     try:
         network.load_state_dict(state["network"])
@@ -95,7 +95,7 @@ def load_run(folder: Path) -> LoadedRun:
 
 def load_start_of(run: LoadedRun) -> CamNetwork:
     """Load the weights that a training began with; DataError where it began with random ones."""
-    network = build_network(run.config.arch, outputs=run.config.outputs)
+    network = build_for(run.config)
     network.load_state_dict(load_state(run.folder / START_FILE)["network"])
     return network.eval()
 

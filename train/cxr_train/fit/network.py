@@ -14,6 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from cxr_train.config import TrainConfig
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit.efficientnet_lite import (
     IMAGENET_MEAN,
@@ -22,6 +23,7 @@ from cxr_train.fit.efficientnet_lite import (
     lite_features,
     lite_network,
 )
+from cxr_train.fit.standardize import standardize
 from edge_infer.model.model_card import CLASSES
 
 # Mean and standard deviation of stretched grey over the training films, in 0..255.
@@ -43,18 +45,27 @@ class CamNetwork(nn.Module):
         outputs: int = len(CLASSES),
         mean: float = GREY_MEAN,
         std: float = GREY_STD,
+        standardized: bool = False,
     ) -> None:
         super().__init__()
-        self.mean, self.std = mean, std
+        self.mean, self.std, self.standardized = mean, std, standardized
         self.features = features
         self.cam = nn.Conv2d(channels, outputs, kernel_size=1, bias=False)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Take `image` [N, 1, H, W], uint8 or float, 0..255."""
-        cam = self.cam(self.features((image.float() - self.mean) / self.std))
+        image = standardize(image.float()) if self.standardized else image.float()
+        cam = self.cam(self.features((image - self.mean) / self.std))
         # The mean over some hundred cells is taken in fp32: bf16 would keep three digits of it.
         return cam.float().mean(dim=(2, 3)) + self.bias, cam
+
+
+def build_for(config: TrainConfig, *, pretrained: bool = False) -> CamNetwork:
+    """Build the network that `config` describes; see `build_network`."""
+    network = build_network(config.arch, pretrained=pretrained, outputs=config.outputs)
+    network.standardized = config.standardize
+    return network
 
 
 def build_network(

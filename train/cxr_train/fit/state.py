@@ -15,7 +15,7 @@ from cxr_train.errors import DataError
 from cxr_train.fit.batch_norm import synchronize_batch_norm
 from cxr_train.fit.checkpoint import load_state, save_atomically
 from cxr_train.fit.distributed import ALONE, Processes
-from cxr_train.fit.network import CamNetwork, build_network
+from cxr_train.fit.network import CamNetwork, build_for
 from cxr_train.fit.release import WeightAverage
 
 SPEED_ONLY = frozenset({"compile", "name"})
@@ -47,7 +47,7 @@ def start_state(
 ) -> TrainState:
     """Build network, weight average and optimizer from the seed, or from `start`'s weights."""
     torch.manual_seed(config.seed)
-    network = build_network(config.arch, pretrained=config.pretrained, outputs=config.outputs)
+    network = build_for(config, pretrained=config.pretrained)
     if start is not None:
         network.load_state_dict(start.state_dict())
     if processes.count > 1:

@@ -30,6 +30,8 @@ class LungHeadConfig:
     smooth: float = 0.0
     """What each neighbour counts when the input is smoothed, across and down: 0 leaves it sharp.
     A network that was trained on films made small twice saw them softer than a clinic's are."""
+    standardize: bool = False
+    """Whether every film's middle is given one brightness and contrast first."""
     floor: float = 3.0
     """What a place outside the lungs counts for a class beside 1 + floor for one inside."""
     least_lung: float = 0.05
@@ -66,6 +68,11 @@ class LungHeadConfig:
                 "strongest_share in 0 to 1, weights and outside_costs in 0 to 100 (tuberculosis or "
                 "abnormal above 0), epochs and learning_rate above 0."
             )
+
+    @property
+    def prepares(self) -> bool:
+        """Whether something is done to the input before the network sees it."""
+        return bool(self.smooth) or self.standardize
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ from cxr_train.lung_head.layer import (
     find_places,
     teach_layer,
 )
-from cxr_train.lung_head.smooth import smooth_input
+from cxr_train.lung_head.prepare_input import prepare_input
 from cxr_train.result_files import require_writable, write_file, write_json
 from cxr_train.revision import git_revision
 from cxr_train.terminal import say, working
@@ -65,8 +65,8 @@ def lung_head_run(
     config = LungHeadConfig(**check_settings(LungHeadConfig, settings))
     file = load_model_file(model)
     graph = onnx.load(model)
-    if config.smooth:
-        smooth_input(graph, config.smooth)
+    if config.prepares:
+        prepare_input(graph, smooth=config.smooth, standardize=config.standardize)
     layer, side = choose_layer(graph), input_side(graph)
     examples = [one for one in read_data(data, without=without) if one.source not in without]
     require_writable(out)
