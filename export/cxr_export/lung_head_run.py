@@ -26,6 +26,7 @@ from cxr_train.data.dataset import LoadedImages, load_films
 from cxr_train.data.manifest import read_data, require_every_class, select
 from cxr_train.errors import DataError
 from cxr_train.figures.referral import make_referral
+from cxr_train.fit.standardize import MIDDLE_DEVIATION, MIDDLE_MEAN
 from cxr_train.int8_layers import Tap
 from cxr_train.lung_head.layer import LungHeadConfig
 from cxr_train.lung_head.prepare_input import prepare_input
@@ -81,7 +82,7 @@ def export_lung_head(
                 file.card,
                 name=name or file.card.name,
                 version=version,
-                lung_head=facts["statement"],
+                lung_head=facts["statement"] + describe_preparation(head.config),
                 gate=None if head.config.prepares else file.card.gate,
                 self_test=_self_test(unfinished, file, side),
                 model_sha256=model_digest(unfinished),
@@ -140,6 +141,19 @@ def _self_test(model: Path, file: ModelFile, side: int) -> SelfTest:
     logits = run_logits(model, self_test_inputs(side, side))
     rows = tuple(tuple(round(float(value), 6) for value in row) for row in logits)
     return replace(file.card.self_test, logits=rows)
+
+
+def describe_preparation(config: LungHeadConfig) -> str:
+    """Say in a sentence what is done to the input first, with a space before; "" for nothing."""
+    steps = []
+    if config.smooth:
+        steps.append(f"smoothed (each of 3 x 3 neighbours counts {config.smooth:g})")
+    if config.standardize:
+        steps.append(
+            f"given a mean of {MIDDLE_MEAN:g} and a deviation of {MIDDLE_DEVIATION:g} grey levels "
+            "in its middle"
+        )
+    return f" Before the network sees a film, it is {' and '.join(steps)}." if steps else ""
 
 
 def describe_evidence(config: LungHeadConfig) -> str:

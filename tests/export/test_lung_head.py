@@ -302,6 +302,8 @@ def test_a_gate_stays_to_the_bit_unless_the_input_is_prepared(
         (again / HEAD_FILE).write_text(json.dumps(facts), encoding="utf-8")
         written = Classifier.load(export(again, gated, tmp_path / f"{number}.onnx", run))
         before, after = Classifier.load(gated).run(films()).gate, written.run(films()).gate
+        said = written.card.lung_head or ""
+        assert ("smoothed" in said, "in its middle" in said) == (smooth > 0, standard)
         if number:
             assert after is None and written.card.gate is None
         else:
