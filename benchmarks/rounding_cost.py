@@ -78,9 +78,9 @@ class Twin:
 
     def __init__(self, model: onnx.ModelProto, network: CamNetwork) -> None:
         self.parts, self.network = take_apart(model), network
-        self._whole = _open(model, ["logits", self.parts.prepared, self.parts.tap])
+        self._whole = open_parts(model, ["logits", self.parts.prepared, self.parts.tap])
         inputs = ["head_features", self.parts.tap_in]
-        self._head = _open(cut(model, inputs, "logits"), ["logits"])
+        self._head = open_parts(cut(model, inputs, "logits"), ["logits"])
         self._layers: dict[str, Tensor] = {}
         for name, layer in network.features.named_modules():
             layer.register_forward_hook(self._keep(name))
@@ -152,7 +152,8 @@ def cut(model: onnx.ModelProto, inputs: Sequence[str], output: str) -> onnx.Mode
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
-def _open(model: onnx.ModelProto, outputs: Sequence[str]):  # type: ignore[no-untyped-def]
+def open_parts(model: onnx.ModelProto, outputs: Sequence[str]):  # type: ignore[no-untyped-def]
+    """Open a copy of the model that gives `outputs`, tensors of its graph."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     del copy.graph.output[:]

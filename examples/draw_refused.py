@@ -57,7 +57,7 @@ def draw_lateral(rng: np.random.Generator, *, side: int) -> Picture:
     for number in range(8):
         top = 0.2 + 0.068 * number
         rib: Points = [(0.73, top), (0.6, top + 0.05), (0.42, top + 0.14), (0.27, top + 0.16)]
-        picture += _tube(rib, side, 0.018, 0.045)
+        picture += _tube(rib, side, 0.018, 0.02)
     return _expose(picture, rng)
 
 

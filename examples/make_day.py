@@ -142,9 +142,9 @@ RASTER_FILMS = (
     ),
     Film(
         name="13-export-16bit.png",
-        seed=54,
+        seed=63,
         finding=Finding.LOBAR_OPACITY,
-        strength=0.75,
+        strength=0.85,
         bits=16,
         height=512,
         width=512,
