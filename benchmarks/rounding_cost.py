@@ -21,20 +21,21 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from onnx.utils import Extractor
 from torch import Tensor, nn
 
 from cxr_train.data.dataset import load_films
 from cxr_train.data.manifest import Example, read_data
-from cxr_train.figures.metrics import auroc
+from cxr_train.figures.metrics import auroc, group_bootstrap
 from cxr_train.figures.operating_point import may_be_adult
 from cxr_train.fit.checkpoint import load_run
 from cxr_train.fit.network import CamNetwork
+from cxr_train.int8_layers import open_with_layers
+from cxr_train.lung_head.prepare_input import seen_by_network
 from edge_infer.model.findings import referral_values
 from edge_infer.model.model_card import CLASSES, Referral
 from edge_infer.model.model_file import load_model_file
-from edge_infer.model.runtime import import_onnxruntime
 
-DRAWS = 1000
 _AT_ONCE = 16
 _NORMAL, _TB = CLASSES.index("normal"), CLASSES.index("tuberculosis")
 
@@ -60,12 +61,10 @@ def take_apart(model: onnx.ModelProto) -> Parts:
     readers = [node for node in taps if node.input[0].endswith("_QuantizeLinear_Output")]
     if not readers:
         raise SystemExit("The model has no lung head: cxr-train lung-head gives it one.")
-    prepared = [node for node in nodes if node.name.startswith(("prepare_", "smooth_"))]
-    first = prepared[-1] if prepared else next(n for n in nodes if list(n.input) == ["image"])
     quantized = next(node for node in nodes if readers[0].input[0] in node.output)
     values = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
     return Parts(
-        prepared=first.output[0],
+        prepared=seen_by_network(model),
         tap=readers[0].input[0],
         tap_in=readers[0].output[0],
         scale=float(values[quantized.input[1]]),
@@ -78,9 +77,8 @@ class Twin:
 
     def __init__(self, model: onnx.ModelProto, network: CamNetwork) -> None:
         self.parts, self.network = take_apart(model), network
-        self._whole = open_parts(model, ["logits", self.parts.prepared, self.parts.tap])
-        inputs = ["head_features", self.parts.tap_in]
-        self._head = open_parts(cut(model, inputs, "logits"), ["logits"])
+        self._whole = open_with_layers(model, [self.parts.prepared, self.parts.tap])
+        self._head = open_with_layers(cut(model, ["head_features", self.parts.tap_in]), [])
         self._layers: dict[str, Tensor] = {}
         for name, layer in network.features.named_modules():
             layer.register_forward_hook(self._keep(name))
@@ -97,7 +95,8 @@ class Twin:
         rounded, unrounded = [], []
         for start in range(0, len(pixels), _AT_ONCE):
             batch = np.ascontiguousarray(pixels[start : start + _AT_ONCE])
-            logits, seen, tap = self._whole.run(None, {"image": batch})
+            wanted = ["logits", self.parts.prepared, self.parts.tap]
+            logits, seen, tap = self._whole.run(wanted, {"image": batch})
             network = self.network
             with torch.no_grad():
                 features = network.features(
@@ -128,61 +127,31 @@ class Twin:
         return min(errors, key=lambda name: errors[name])
 
 
-def cut(model: onnx.ModelProto, inputs: Sequence[str], output: str) -> onnx.ModelProto:
-    """Return what leads from `inputs`, doubles of four dimensions, to `output`."""
-    makers = {name: node for node in model.graph.node for name in node.output}
-    wanted, kept = [output], list[str]()
-    while wanted:
-        name = wanted.pop()
-        if name in inputs or name not in makers:
-            continue
-        node = makers[name]
-        if node.name not in kept:
-            kept.append(node.name)
-            wanted += list(node.input)
-    nodes = [node for node in model.graph.node if node.name in kept]
-    used = {name for node in nodes for name in node.input}
-    graph = helper.make_graph(
-        nodes,
-        "head",
-        [helper.make_tensor_value_info(one, TensorProto.DOUBLE, [None] * 4) for one in inputs],
-        [one for one in model.graph.output if one.name == output],
-        [one for one in model.graph.initializer if one.name in used],
+def cut(model: onnx.ModelProto, inputs: Sequence[str]) -> onnx.ModelProto:
+    """Return what leads from `inputs`, doubles of four dimensions, to the logits."""
+    typed = onnx.ModelProto()
+    typed.CopyFrom(model)
+    typed.graph.value_info.extend(
+        helper.make_tensor_value_info(one, TensorProto.DOUBLE, [None] * 4) for one in inputs
     )
-    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-
-
-def open_parts(model: onnx.ModelProto, outputs: Sequence[str]):  # type: ignore[no-untyped-def]
-    """Open a copy of the model that gives `outputs`, tensors of its graph."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    del copy.graph.output[:]
-    for name in outputs:
-        copy.graph.output.append(onnx.ValueInfoProto(name=name))
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(
-        copy.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return Extractor(typed).extract_model(list(inputs), ["logits"])
 
 
 def compare(
     rounded: NDArray[np.float64], unrounded: NDArray[np.float64], is_tb: NDArray[np.bool_]
 ) -> str:
     """Return both AUROCs of scores [N] and their difference with its interval."""
-    both = [auroc(scores, is_tb) for scores in (unrounded, rounded)]
-    assert both[0] is not None and both[1] is not None
-    random, moved = np.random.default_rng(0), []
-    for _ in range(DRAWS):
-        drawn = random.integers(0, len(is_tb), len(is_tb))
-        before, after = (auroc(one[drawn], is_tb[drawn]) for one in (unrounded, rounded))
-        if before is not None and after is not None:
-            moved.append(after - before)
-    low, high = np.quantile(moved, [0.025, 0.975])
+    before, after = auroc(unrounded, is_tb), auroc(rounded, is_tb)
+
+    def moved(films: NDArray[np.intp]) -> float | None:
+        old, new = (auroc(one[films], is_tb[films]) for one in (unrounded, rounded))
+        return None if old is None or new is None else new - old
+
+    change = group_bootstrap(moved, [f"{film:06}" for film in range(len(is_tb))])
+    assert before is not None and after is not None and change is not None
     return (
-        f"{int(is_tb.sum())} + {int((~is_tb).sum())} | {both[0]:.4f} | {both[1]:.4f} | "
-        f"{both[1] - both[0]:+.4f} ({low:+.4f} to {high:+.4f})"
+        f"{int(is_tb.sum())} + {int((~is_tb).sum())} | {before:.4f} | {after:.4f} | "
+        f"{change.value:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from benchmarks.rounding_cost import compare, cut, open_parts, take_apart
+from benchmarks.rounding_cost import compare, cut, take_apart
+from cxr_train.int8_layers import open_with_layers
 from edge_infer.model.bundled import bundled_model
 from edge_infer.model.self_test import self_test_inputs
 
@@ -14,10 +15,11 @@ def test_the_cut_head_says_what_the_model_says() -> None:
     model = onnx.load(bundled_model())
     parts = take_apart(model)
     inputs = ["head_features", parts.tap_in]
-    whole = open_parts(model, ["logits", parts.tap, *inputs])
-    logits, tap, features, tapped = whole.run(None, {"image": self_test_inputs(224, 224)})
+    whole = open_with_layers(model, [parts.tap, *inputs])
+    names = ["logits", parts.tap, *inputs]
+    logits, tap, features, tapped = whole.run(names, {"image": self_test_inputs(224, 224)})
     np.testing.assert_array_equal(tap.astype(np.float64), tapped)
-    head = open_parts(cut(model, inputs, "logits"), ["logits"])
+    head = open_with_layers(cut(model, inputs), [])
     (again,) = head.run(None, dict(zip(inputs, (features, tapped), strict=True)))
     np.testing.assert_array_equal(again, logits)
 

@@ -18,9 +18,9 @@ from onnx import TensorProto, helper
 
 from cxr_export.embed_card import model_digest, write_with_card
 from cxr_export.errors import ParityError
-from cxr_export.graph_parts import GraphParts
 from cxr_export.taught_for import require_taught_for
 from cxr_train.gate.run import read_gate_run
+from cxr_train.graph_parts import GraphParts
 from cxr_train.result_files import require_writable, write_bytes
 from cxr_train.terminal import say
 from edge_infer.model.card_json import from_plain

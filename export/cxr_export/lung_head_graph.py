@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from cxr_export.errors import ParityError
-from cxr_export.graph_parts import GraphParts
+from cxr_train.graph_parts import GraphParts
 from cxr_train.int8_layers import Tap
 from cxr_train.lung_head.layer import LungHeadConfig
 from edge_infer.model.model_card import CLASSES

@@ -87,7 +87,8 @@ def test_the_calibrator_asks_for_ranges_of_films() -> None:
 def test_what_is_done_to_the_image_first_is_exact_and_not_quantized(tmp_path: Path) -> None:
     torch.manual_seed(0)
     features = nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
-    network = CamNetwork(features, 8, standardized=True)
+    network = CamNetwork(features, 8)
+    network.standardized = True
     fp32, prepared, int8 = (tmp_path / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
     export_onnx(network, fp32, size=SIDE)
     prepare_for_quantization(fp32, prepared)

@@ -52,16 +52,13 @@ def quantized_layers(model: onnx.ModelProto) -> list[Tap]:
 
 
 def open_with_layers(model: onnx.ModelProto, names: Sequence[str]) -> InferenceSession:
-    """Open a copy of the model that also gives the uint8 tensors of these names; one thread.
+    """Open a copy of the model that also gives the tensors of these names; one thread.
 
     Raises ModelError where ONNX Runtime does not take it.
     """
     tapped = onnx.ModelProto()
     tapped.CopyFrom(model)
-    kind = onnx.TensorProto.UINT8
-    tapped.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, kind, None) for name in names
-    )
+    tapped.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cxr_train.config import TrainConfig
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.fit.network import CamNetwork, build_network
+from cxr_train.fit.network import CamNetwork, build_for
 from cxr_train.terminal import say
 
 FOREIGN_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".bin"})
@@ -35,9 +35,8 @@ def load_foreign(path: Path, config: TrainConfig) -> CamNetwork:
     DataError for a file that holds no tensors.
     """
     theirs = _read(path)
-    return build_network(
-        config.arch,
-        outputs=config.outputs,
+    return build_for(
+        config,
         prepare=lambda original: _fill(original, theirs, f"{path.name}", config.arch),
     ).eval()
 

@@ -45,10 +45,10 @@ class CamNetwork(nn.Module):
         outputs: int = len(CLASSES),
         mean: float = GREY_MEAN,
         std: float = GREY_STD,
-        standardized: bool = False,
     ) -> None:
         super().__init__()
-        self.mean, self.std, self.standardized = mean, std, standardized
+        self.mean, self.std = mean, std
+        self.standardized = False
         self.features = features
         self.cam = nn.Conv2d(channels, outputs, kernel_size=1, bias=False)
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -61,9 +61,16 @@ class CamNetwork(nn.Module):
         return cam.float().mean(dim=(2, 3)) + self.bias, cam
 
 
-def build_for(config: TrainConfig, *, pretrained: bool = False) -> CamNetwork:
+def build_for(
+    config: TrainConfig,
+    *,
+    pretrained: bool = False,
+    prepare: Callable[[nn.Module], None] | None = None,
+) -> CamNetwork:
     """Build the network that `config` describes; see `build_network`."""
-    network = build_network(config.arch, pretrained=pretrained, outputs=config.outputs)
+    network = build_network(
+        config.arch, pretrained=pretrained, outputs=config.outputs, prepare=prepare
+    )
     network.standardized = config.standardize
     return network
 

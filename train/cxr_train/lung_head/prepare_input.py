@@ -12,16 +12,13 @@ Figures of both: `train/recipes/log.md`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 from cxr_train.errors import ConfigError
 from cxr_train.fit.standardize import LEAST_DEVIATION, MIDDLE_DEVIATION, MIDDLE_MEAN, left_of_middle
+from cxr_train.graph_parts import GraphParts
 from cxr_train.int8_layers import input_side
 
 _PREFIX = "prepare_"
@@ -37,13 +34,11 @@ def prepare_input(model: onnx.ModelProto, *, smooth: float, standardize: bool) -
     double, so that no processor rounds otherwise. ConfigError where the graph does not begin as
     cxr-export writes it, or has been prepared already.
     """
-    nodes = list(model.graph.node)
-    casts = [node for node in nodes if node.op_type == "Cast" and list(node.input) == ["image"]]
-    first = [node for node in casts if not node.name.startswith("gate_")]
+    nodes, first = list(model.graph.node), _casts(model)
     if len(first) != 1 or any(node.name.startswith(_PREFIXES) for node in nodes):
         raise ConfigError("Only a model as cxr-export writes it can be prepared, and only once.")
     (cast,) = first
-    parts = _Parts()
+    parts = GraphParts(_PREFIX)
     seen, cast.output[0] = cast.output[0], f"{_PREFIX}raw"
     image = cast.output[0]
     if smooth:
@@ -51,59 +46,58 @@ def prepare_input(model: onnx.ModelProto, *, smooth: float, standardize: bool) -
     if standardize:
         image = _standardize(parts, image, input_side(model))
     parts.nodes[-1].output[0] = seen
-    place = nodes.index(cast) + 1
-    for offset, node in enumerate(parts.nodes):
-        model.graph.node.insert(place + offset, node)
-    model.graph.initializer.extend(parts.constants)
+    parts.put_into(model.graph, at=nodes.index(cast) + 1)
     onnx.checker.check_model(model)
 
 
-class _Parts:
-    """Nodes in the order they run, and their constants."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
-        name = f"{_PREFIX}{len(self.nodes)}_{operator}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
-        return name
-
-    def constant(self, values: NDArray[Any]) -> str:
-        name = f"{_PREFIX}constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(values, name))
-        return name
-
-    def number(self, value: float) -> str:
-        return self.constant(np.array(value, np.float64))
-
-    def whole(self, *values: int) -> str:
-        return self.constant(np.array(values, np.int64))
+def seen_by_network(model: onnx.ModelProto) -> str:
+    """Return the tensor that the network begins with: the image as float, prepared if it is."""
+    prepared = [node for node in model.graph.node if node.name.startswith(_PREFIXES)]
+    return str((prepared or _casts(model))[-1].output[0])
 
 
-def _smooth(parts: _Parts, image: str, share: float) -> str:
+def _casts(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Return the nodes that take the image for the network, not for the gate."""
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type == "Cast"
+        and list(node.input) == ["image"]
+        and not node.name.startswith("gate_")
+    ]
+
+
+def _smooth(parts: GraphParts, image: str, share: float) -> str:
     row = np.array([share, 1 - 2 * share, share], np.float32)
-    wide = parts.add("Pad", [image, parts.whole(0, 0, 1, 1, 0, 0, 1, 1)], mode="edge")
-    return parts.add("Conv", [wide, parts.constant(np.outer(row, row)[None, None])])
+    border = parts.whole("border", (0, 0, 1, 1, 0, 0, 1, 1))
+    wide = parts.add("Pad", [image, border], mode="edge")
+    return parts.add("Conv", [wide, parts.constant("weights", np.outer(row, row)[None, None])])
 
 
-def _standardize(parts: _Parts, image: str, side: int) -> str:
+def _standardize(parts: GraphParts, image: str, side: int) -> str:
     """Do what `standardize` does, operation by operation."""
+
+    def number(name: str, value: float) -> str:
+        return parts.constant(name, np.array(value, np.float64))
+
     left = left_of_middle(side)
-    corners = [parts.whole(left, left), parts.whole(side - left, side - left), parts.whole(2, 3)]
-    middle = parts.add("Slice", [image, *corners])
+    places = parts.whole("places", (2, 3))
+    first, last = parts.whole("first", (left, left)), parts.whole("last", (side - left,) * 2)
+    middle = parts.add("Slice", [image, first, last, places])
     middle = parts.add("Cast", [middle], to=TensorProto.DOUBLE)
-    places, count = parts.whole(2, 3), parts.number((side - 2 * left) ** 2)
+    count = number("count", (side - 2 * left) ** 2)
     mean = parts.add("Div", [parts.add("ReduceSum", [middle, places]), count])
     squares = parts.add("ReduceSum", [parts.add("Mul", [middle, middle]), places])
     variance = parts.add(
         "Sub", [parts.add("Div", [squares, count]), parts.add("Mul", [mean, mean])]
     )
-    variance = parts.add("Max", [variance, parts.number(LEAST_DEVIATION**2)])
-    gain = parts.add("Div", [parts.number(MIDDLE_DEVIATION), parts.add("Sqrt", [variance])])
-    offset = parts.add("Sub", [parts.number(MIDDLE_MEAN), parts.add("Mul", [mean, gain])])
+    variance = parts.add("Max", [variance, number("least", LEAST_DEVIATION**2)])
+    gain = parts.add("Div", [number("deviation", MIDDLE_DEVIATION), parts.add("Sqrt", [variance])])
+    offset = parts.add("Sub", [number("mean", MIDDLE_MEAN), parts.add("Mul", [mean, gain])])
     single = [parts.add("Cast", [one], to=TensorProto.FLOAT) for one in (gain, offset)]
     even = parts.add("Add", [parts.add("Mul", [image, single[0]]), single[1]])
-    limits = [parts.constant(np.array(value, np.float32)) for value in (0, 255)]
+    limits = [
+        parts.constant(name, np.array(value, np.float32))
+        for name, value in (("black", 0), ("white", 255))
+    ]
     return parts.add("Clip", [parts.add("Round", [even]), *limits])

@@ -36,7 +36,10 @@ class GraphParts:
         """Return the name of a constant of whole numbers, as shapes and axes are."""
         return self.constant(name, np.array(values, np.int64))
 
-    def put_into(self, graph: onnx.GraphProto) -> None:
-        """Append everything to `graph`."""
-        graph.node.extend(self.nodes)
+    def put_into(self, graph: onnx.GraphProto, *, at: int | None = None) -> None:
+        """Put everything into `graph`, before its node number `at`; None: after its last."""
+        nodes = list(graph.node)
+        place = len(nodes) if at is None else at
+        del graph.node[:]
+        graph.node.extend([*nodes[:place], *self.nodes, *nodes[place:]])
         graph.initializer.extend(self.initializers)
