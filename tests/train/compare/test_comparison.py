@@ -185,6 +185,15 @@ def test_a_folder_holds_one_comparison(tmp_path: Path) -> None:
         check_plan(out, Budget(size=96, epochs=8), "more data")
 
 
+def test_the_caption_says_where_the_weights_come_from() -> None:
+    comparison = make_comparison()
+    assert "training films, from scratch. " in caption(comparison)
+    first, *others = comparison.results
+    taken = replace(first, cell=replace(first.cell, pretrained=True))
+    with_one = replace(comparison, results=(taken, *others))
+    assert "from scratch unless it says from ImageNet. " in caption(with_one)
+
+
 def test_tables_rank_by_val_and_leave_what_was_not_run_empty(tmp_path: Path) -> None:
     comparison = make_comparison()
     write_tables(comparison, tmp_path)

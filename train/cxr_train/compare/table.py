@@ -47,8 +47,11 @@ LATEX_COLUMNS = {
 
 def caption(comparison: Comparison) -> str:
     """Say on what terms the cells were compared."""
+    begun = "from scratch"
+    if any(result.cell.pretrained for result in comparison.results):
+        begun += " unless it says from ImageNet"
     return (
-        f"Every cell: {comparison.budget}, {comparison.train_films} training films, from scratch. "
+        f"Every cell: {comparison.budget}, {comparison.train_films} training films, {begun}. "
         "Cells with several seeds are means over them; intervals are 95 %, over groups "
         "(patients). Ranked by macro-F1 on val."
     )
@@ -142,9 +145,10 @@ def describe_effects(comparison: Comparison) -> Iterator[str]:
     """Yield a line per effect."""
     for effect in comparison.effects:
         change = effect.difference
+        seeds = "one seed" if effect.seeds == 1 else f"{effect.seeds} seeds"
         line = (
             f"{effect.figure}: {effect.first} -> {effect.second}: {change.value:+.3f} "
-            f"({change.low:+.3f} to {change.high:+.3f}), {effect.seeds} seeds, "
+            f"({change.low:+.3f} to {change.high:+.3f}), {seeds}, "
             f"{effect.groups} groups"
         )
         yield line if effect.p_holm is None else f"{line}, p {effect.p_holm:.3f} (Holm)"
