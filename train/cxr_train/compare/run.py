@@ -88,7 +88,7 @@ def compare(
     results = []
     with (
         working("cell") as task,
-        _Crew(cells, data, out, budget=spent, jobs=jobs, cache=cache) as crew,
+        _Crew(cells, data, out, budget=spent, jobs=jobs, int8=int8, cache=cache) as crew,
     ):
         for number, cell in enumerate(cells, 1):
             task.on(number, len(cells))
@@ -133,9 +133,11 @@ class _Crew:
         *,
         budget: Budget,
         jobs: int,
+        int8: bool,
         cache: Path | None,
     ) -> None:
         self._data, self._out, self._budget, self._cache = data, out, budget, cache
+        self._int8 = int8
         threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
         self._open = ExitStack()
         self._free: SimpleQueue[Worker] = SimpleQueue()
@@ -165,20 +167,26 @@ class _Crew:
             yield from (self._train(cell, seed) for seed in cell.seeds)
 
     def export(self, cell: Cell) -> Path | str:
-        """Export a cell's first seed; return the model, or why there is none."""
-        return self._with_worker(
-            lambda worker: export_cell(cell, self._data, self._out, worker, cache=self._cache)
-        )
+        """Return a cell's model, exported now unless that is done, or why there is none."""
+        return self._with_worker(lambda worker: self._export(cell, worker))
 
     def _submit(self, cell: Cell, seed: int) -> Future[str]:
         return self._pool.submit(self._train, cell, seed)
 
     def _train(self, cell: Cell, seed: int) -> str:
-        return self._with_worker(
-            lambda worker: train_cell(
-                cell, seed, self._data, self._out, worker, budget=self._budget, cache=self._cache
-            )
+        return self._with_worker(lambda worker: self._train_and_export(cell, seed, worker))
+
+    def _train_and_export(self, cell: Cell, seed: int, worker: Worker) -> str:
+        line = train_cell(
+            cell, seed, self._data, self._out, worker, budget=self._budget, cache=self._cache
         )
+        # At once: later it would wait until a worker is free, behind all trainings of all cells.
+        if self._int8 and seed == cell.seeds[0]:
+            self._export(cell, worker)
+        return line
+
+    def _export(self, cell: Cell, worker: Worker) -> Path | str:
+        return export_cell(cell, self._data, self._out, worker, cache=self._cache)
 
     def _with_worker(self, work: Callable[[Worker], T]) -> T:
         worker = self._free.get()
