@@ -94,7 +94,7 @@ def compare(
             task.on(number, len(cells))
             for line in crew.train(cell):
                 _tell(line)
-            exported = crew.export(cell) if int8 else "--no-int8"
+            exported = crew.exported(cell)
             if isinstance(exported, str):
                 _tell(f"{cell.name}: no INT8: {exported}")
             with working(f"measuring {cell.name}"):
@@ -137,7 +137,7 @@ class _Crew:
         cache: Path | None,
     ) -> None:
         self._data, self._out, self._budget, self._cache = data, out, budget, cache
-        self._int8 = int8
+        self._int8, self._exported = int8, dict[Cell, Path | str]()
         threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
         self._open = ExitStack()
         self._free: SimpleQueue[Worker] = SimpleQueue()
@@ -166,9 +166,9 @@ class _Crew:
         else:
             yield from (self._train(cell, seed) for seed in cell.seeds)
 
-    def export(self, cell: Cell) -> Path | str:
-        """Return a cell's model, exported now unless that is done, or why there is none."""
-        return self._with_worker(lambda worker: self._export(cell, worker))
+    def exported(self, cell: Cell) -> Path | str:
+        """Return the model of a trained cell, or why there is none."""
+        return self._exported[cell] if self._int8 else "--no-int8"
 
     def _submit(self, cell: Cell, seed: int) -> Future[str]:
         return self._pool.submit(self._train, cell, seed)
@@ -182,11 +182,10 @@ class _Crew:
         )
         # At once: later it would wait until a worker is free, behind all trainings of all cells.
         if self._int8 and seed == cell.seeds[0]:
-            self._export(cell, worker)
+            self._exported[cell] = export_cell(
+                cell, self._data, self._out, worker, cache=self._cache
+            )
         return line
-
-    def _export(self, cell: Cell, worker: Worker) -> Path | str:
-        return export_cell(cell, self._data, self._out, worker, cache=self._cache)
 
     def _with_worker(self, work: Callable[[Worker], T]) -> T:
         worker = self._free.get()
