@@ -50,10 +50,9 @@ def _effect(effect: Effect) -> str:
     told = f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
     pair = f"From {effect.first} to {effect.second} macro-F1 on val changes by {told}"
     if effect.p_holm is None:
-        seeds = "one seed" if effect.seeds == 1 else f"{effect.seeds} seeds"
         return (
-            f"{pair} over patients; with {seeds} the spread between trainings is unknown, so "
-            f"nothing is shown: --seeds {FEWEST_SEEDS} tests it."
+            f"{pair} over patients; with {effect.seeds_told} the spread between trainings is "
+            f"unknown, so nothing is shown: --seeds {FEWEST_SEEDS} tests it."
         )
     if effect.p_holm < LARGEST_P:
         word = "better" if change.value > 0 else "worse"

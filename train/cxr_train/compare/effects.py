@@ -44,6 +44,11 @@ class Effect:
     p_holm: float | None = None
     """After Holm's correction over all pairs compared by this figure."""
 
+    @property
+    def seeds_told(self) -> str:
+        """Say how many seeds in words."""
+        return "one seed" if self.seeds == 1 else f"{self.seeds} seeds"
+
 
 def compare_pair(
     first: MeasuredFilms, second: MeasuredFilms, names: tuple[str, str]

@@ -135,9 +135,9 @@ def draw_effects(comparison: Comparison) -> Markup:
         parts.append(text(box.left - 14, y + 4, f"{effect.first} → {effect.second}", anchor="end"))
         parts += whisker(box, y, effect.difference, COLOURS[0])
         change = f"{effect.difference.value:+.3f}"
-        sure = "one seed: not tested" if effect.p_holm is None else f"p {effect.p_holm:.3f} (Holm)"
-        if effect.p_holm is None and effect.seeds > 1:
-            sure = f"{effect.seeds} seeds: not tested"
+        sure = f"{effect.seeds_told}: not tested"
+        if effect.p_holm is not None:
+            sure = f"p {effect.p_holm:.3f} (Holm)"
         parts.append(text(box.left + box.width + 16, y + 4, f"{change}, {sure}"))
     return svg(WIDTH, box.top + box.height + 42, parts, "Differences between the study's cells")
 

@@ -145,10 +145,9 @@ def describe_effects(comparison: Comparison) -> Iterator[str]:
     """Yield a line per effect."""
     for effect in comparison.effects:
         change = effect.difference
-        seeds = "one seed" if effect.seeds == 1 else f"{effect.seeds} seeds"
         line = (
             f"{effect.figure}: {effect.first} -> {effect.second}: {change.value:+.3f} "
-            f"({change.low:+.3f} to {change.high:+.3f}), {seeds}, "
+            f"({change.low:+.3f} to {change.high:+.3f}), {effect.seeds_told}, "
             f"{effect.groups} groups"
         )
         yield line if effect.p_holm is None else f"{line}, p {effect.p_holm:.3f} (Holm)"
