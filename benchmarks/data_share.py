@@ -24,14 +24,13 @@ import torch
 from torch import Tensor
 
 from cxr_train.config import Augment, TrainConfig, make_config
-from cxr_train.data.dataset import LoadedImages, load_images
+from cxr_train.data.dataset import LoadedImages, load_images, training_side
 from cxr_train.data.manifest import Example, read_data, select
 from cxr_train.fit.augment import augment_batch
 from cxr_train.fit.batches import read_batches
 from cxr_train.fit.loop import train_step
 from cxr_train.fit.objectives import Truth
 from cxr_train.fit.pace import uses_bf16
-from cxr_train.fit.run import CACHE_MARGIN
 from cxr_train.fit.state import start_state
 
 T = TypeVar("T")
@@ -76,7 +75,7 @@ def main() -> None:
     print("size augment    read   copy   vary network  data/network  waited  share of loop")
     with tempfile.TemporaryDirectory() as folder:
         for size in options.sizes:
-            films = load_films(options.data, round(size * CACHE_MARGIN), Path(folder))
+            films = load_films(options.data, training_side(size), Path(folder))
             for augment in Augment:
                 config = make_config(
                     {

@@ -200,6 +200,47 @@ def fit(
 
 
 @app.command()
+def pack(
+    data: DataArgument,
+    out: Annotated[Path, typer.Option(help="Folder to write part-1.tar and on to.")],
+    extra: Annotated[
+        list[Path] | None,
+        typer.Option(help="Further data, its train split only; repeatable.", show_default="none"),
+    ] = None,
+    lungs: Annotated[
+        Path | None,
+        typer.Option(help="Folder of lung masks, as for fit.", show_default="none"),
+    ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="CSV of boxes round lesions, as for fit.", show_default="none"),
+    ] = None,
+    size: Annotated[int, typer.Option(help="Side of the input it will train, in pixels.")] = 224,
+    quality: Annotated[int, typer.Option(help="Of JPEG.", min=1, max=100)] = 85,
+    part_mib: Annotated[int, typer.Option(help="Largest part, in MiB.", min=1)] = 60,
+    cache: CacheOption = None,
+) -> None:
+    """Make training data small, to train on another machine that has a GPU."""
+    with starting():
+        from cxr_train.data.pack import describe_pack, pack_data
+
+    with exit_when_interrupted("Interrupted: nothing was packed."):
+        packed = pack_data(
+            data,
+            out,
+            extra=tuple(extra or ()),
+            lungs=lungs,
+            boxes=boxes,
+            size=size,
+            quality=quality,
+            part_bytes=part_mib << 20,
+            cache=cache,
+        )
+    for line in describe_pack(packed):
+        typer.echo(line)
+
+
+@app.command()
 def recipe() -> None:
     """Print every setting of a recipe with its default and what it does, as TOML to begin with."""
     from cxr_train.recipe_keys import describe_keys

@@ -40,6 +40,14 @@ class LoadedImages:
         return np.array([example.label for example in self.examples], dtype=np.int64)
 
 
+def training_side(size: int) -> int:
+    """Return the side at which training films are decoded for an input of `size` pixels.
+
+    A little more, so that a crop keeps its detail.
+    """
+    return round(size * 8 / 7)
+
+
 def default_cache() -> Path:
     """Return the folder for decoded films: `CXR_CACHE`, or the user's cache folder."""
     chosen = os.environ.get("CXR_CACHE")

@@ -6,7 +6,6 @@ folder); boxes a CSV with a row a box: `film, x0, y0, x1, y1`, shares of width a
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from cxr_train.data.dataset import LoadedImages
 from cxr_train.data.manifest import Example
+from cxr_train.data.tables import read_rows
 from cxr_train.errors import DataError
 from cxr_train.fit.lungs import MASK_SIDE, find_lungs
 
@@ -82,7 +82,7 @@ def _read_masks(
 
     masks = np.zeros((len(places), MASK_SIDE, MASK_SIDE), np.uint8)
     known = np.zeros(len(places), np.bool_)
-    for row in _rows(folder / "manifest.csv", ("film", "mask")):
+    for row in read_rows(folder / "manifest.csv", ("film", "mask")):
         if row["film"] not in places:
             continue
         path = folder / row["mask"]
@@ -104,7 +104,7 @@ def _read_masks(
 def _draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> int:
     """Draw boxes as 255 into `maps` [N, 64, 64] and return their number; DataError without one."""
     count = 0
-    for row in _rows(path, ("film", "x0", "y0", "x1", "y1")):
+    for row in read_rows(path, ("film", "x0", "y0", "x1", "y1")):
         if row["film"] not in places:
             continue
         try:
@@ -122,16 +122,4 @@ def _draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> 
 
 def films_in(path: Path) -> frozenset[str]:
     """Return the films that a manifest of masks, or a CSV of boxes, names; DataError as above."""
-    return frozenset(row["film"] for row in _rows(path, ("film",)))
-
-
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    missing = [column for column in columns if not rows or column not in rows[0]]
-    if missing:
-        raise DataError(f"{path} lacks the column {', '.join(missing)}.")
-    return rows
+    return frozenset(row["film"] for row in read_rows(path, ("film",)))

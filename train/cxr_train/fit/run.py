@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cxr_train.config import Balance, TrainConfig
 from cxr_train.data.ages import describe_films
-from cxr_train.data.dataset import LoadedImages, load_films
+from cxr_train.data.dataset import LoadedImages, load_films, training_side
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.figures.metrics import accuracy, class_scores, confusion_matrix, macro_f1
@@ -44,8 +44,6 @@ from cxr_train.terminal import Task, say, say_nothing, working
 from edge_infer.model.model_card import CLASSES
 from edge_infer.pc.whole_files import remove
 
-CACHE_MARGIN = 8 / 7
-"""Training films are decoded a little larger than the input, so that a crop keeps its detail."""
 _SHOW_EVERY_S = 0.5
 
 
@@ -164,7 +162,7 @@ def _prepare(request: _Request, processes: Processes) -> _TrainingFilms:
         _prepare_folder(request.out, resume=request.resume)
     tell = say if processes.first else say_nothing
     tell(_describe_start(config, train_examples, val_examples))
-    side = round(config.input_size * CACHE_MARGIN)
+    side = training_side(config.input_size)
     cache = request.cache
     train_set = load_films(train_examples, side, what="train", cache=cache, tell=tell)
     val_set = load_films(val_examples, config.input_size, what="val", cache=cache, tell=tell)
