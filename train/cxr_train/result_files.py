@@ -41,11 +41,16 @@ def write_json(value: Any, place: Path) -> None:
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]], place: Path) -> None:
     """Write rows as CSV; a column that a row lacks stays empty."""
+    write_bytes(csv_table(columns, rows), place)
+
+
+def csv_table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
+    """Return rows as a CSV in UTF-8; a column that a row lacks stays empty."""
     table = StringIO(newline="")
     writer = csv.DictWriter(table, fieldnames=columns, restval="")
     writer.writeheader()
     writer.writerows(rows)
-    write_text([table.getvalue()], place)
+    return _encode(table.getvalue())
 
 
 def require_writable(folder: Path) -> None:

@@ -9,10 +9,9 @@ little, and only `fit` should see them; thresholds and figures are made from the
 
 from __future__ import annotations
 
-import csv
 import io
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,9 +19,9 @@ import numpy as np
 
 from cxr_train.data.dataset import LoadedImages, load_films, training_side
 from cxr_train.data.manifest import Example, fingerprint, read_data, require_every_class, select
-from cxr_train.data.tables import read_rows
+from cxr_train.data.tables import BOX_COLUMNS, MASK_COLUMNS, read_rows
 from cxr_train.errors import ConfigError, DataError
-from cxr_train.result_files import require_writable, unwritable
+from cxr_train.result_files import csv_table, require_writable, unwritable
 from cxr_train.terminal import working
 from edge_infer.model.model_card import CLASSES
 from edge_infer.pc.whole_files import remove
@@ -30,7 +29,6 @@ from edge_infer.pc.whole_files import remove
 FILMS, EXTRA, LUNGS, BOXES = "films", "extra", "lungs", "boxes.csv"
 """What lies where after unpacking; further data is `extra-1`, `extra-2`, ..."""
 _COLUMNS = ("path", "class", "split", "group_id", "source", "squashed", "age")
-BOX_COLUMNS = ("film", "x0", "y0", "x1", "y1")
 _LEAST_SIDE = 128
 """The reader takes a smaller picture for no film; a training of a smaller input shrinks these."""
 _MIB = 1 << 20
@@ -96,9 +94,9 @@ def pack_data(
         for row, picture in masks:
             parts.add(f"{LUNGS}/{row['mask']}", picture)
         if masks:
-            parts.add(f"{LUNGS}/manifest.csv", _table(("film", "mask"), [row for row, _ in masks]))
+            parts.add(f"{LUNGS}/manifest.csv", csv_table(MASK_COLUMNS, [row for row, _ in masks]))
         if drawn:
-            parts.add(BOXES, _table(BOX_COLUMNS, drawn))
+            parts.add(BOXES, csv_table(BOX_COLUMNS, drawn))
     return Pack(
         parts=tuple(parts.paths),
         train=len(select(films, "train")),
@@ -208,21 +206,12 @@ def _manifest(films: Sequence[Example]) -> bytes:
         }
         for film in films
     ]
-    return _table(_COLUMNS, rows)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return csv_table(_COLUMNS, rows)
 
 
 def _masks(folder: Path, names: frozenset[str]) -> Iterator[tuple[dict[str, str], bytes]]:
     """Yield the rows of films that are packed, each with its mask as it is stored."""
-    rows = _rows_of(names, folder / "manifest.csv", ("film", "mask"))
-    for row in rows:
+    for row in _rows_of(names, folder / "manifest.csv", MASK_COLUMNS):
         _check_name(row["mask"])
         path = folder / row["mask"]
         try:
@@ -232,10 +221,11 @@ def _masks(folder: Path, names: frozenset[str]) -> Iterator[tuple[dict[str, str]
 
 
 def _rows_of(names: frozenset[str], table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Return the rows of the films that are packed, these columns alone."""
     rows = [row for row in read_rows(table, columns) if row["film"] in names]
     if not rows:
         raise DataError(f"{table} names no film here: are its names those of DATA?")
-    return rows
+    return [{column: row[column] for column in columns} for row in rows]
 
 
 def _check_name(name: str) -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from cxr_train.errors import DataError
 
+MASK_COLUMNS = ("film", "mask")
+BOX_COLUMNS = ("film", "x0", "y0", "x1", "y1")
+"""Corners of a box as shares of the film's width and height."""
+
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a CSV in UTF-8.

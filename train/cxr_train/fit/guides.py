@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cxr_train.data.dataset import LoadedImages
 from cxr_train.data.manifest import Example
-from cxr_train.data.tables import read_rows
+from cxr_train.data.tables import BOX_COLUMNS, MASK_COLUMNS, read_rows
 from cxr_train.errors import DataError
 from cxr_train.fit.lungs import MASK_SIDE, find_lungs
 
@@ -82,7 +82,7 @@ def _read_masks(
 
     masks = np.zeros((len(places), MASK_SIDE, MASK_SIDE), np.uint8)
     known = np.zeros(len(places), np.bool_)
-    for row in read_rows(folder / "manifest.csv", ("film", "mask")):
+    for row in read_rows(folder / "manifest.csv", MASK_COLUMNS):
         if row["film"] not in places:
             continue
         path = folder / row["mask"]
@@ -104,13 +104,11 @@ def _read_masks(
 def _draw_boxes(path: Path, places: dict[str, int], maps: NDArray[np.uint8]) -> int:
     """Draw boxes as 255 into `maps` [N, 64, 64] and return their number; DataError without one."""
     count = 0
-    for row in read_rows(path, ("film", "x0", "y0", "x1", "y1")):
+    for row in read_rows(path, BOX_COLUMNS):
         if row["film"] not in places:
             continue
         try:
-            x0, y0, x1, y1 = (
-                round(float(row[key]) * MASK_SIDE) for key in ("x0", "y0", "x1", "y1")
-            )
+            x0, y0, x1, y1 = (round(float(row[key]) * MASK_SIDE) for key in BOX_COLUMNS[1:])
         except ValueError as error:
             raise DataError(f"{path}: a box of {row['film']} is no number: {error}.") from error
         maps[places[row["film"]], y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = 255
