@@ -11,12 +11,12 @@ import pytest
 
 from cxr_train.data.dataset import load_images, training_side
 from cxr_train.data.manifest import fingerprint, read_data, select
-from cxr_train.data.pack import FILMS, Pack, describe_pack, pack_data
+from cxr_train.data.pack import FILMS, describe_pack, pack_data
 from cxr_train.errors import ConfigError, DataError
 from cxr_train.fit.guides import draw_guides
 from edge_infer.errors import ReportError
 from edge_infer.model.model_card import CLASSES
-from tests.train.tiny_films import write_film
+from tests.train.tiny_films import unpack, write_film
 
 SIZE = 56
 QUALITY = 95
@@ -55,14 +55,6 @@ def write_beside(folder: Path, data: Path) -> tuple[Path, Path]:
     return lungs, boxes
 
 
-def unpack(pack: Pack, folder: Path) -> Path:
-    folder.mkdir()
-    for part in pack.parts:
-        with tarfile.open(part) as tar:
-            tar.extractall(folder, filter="data")
-    return folder
-
-
 def test_what_is_unpacked_trains_as_the_data_does(tmp_path: Path) -> None:
     data = write_films(tmp_path / "자료", "train train val test published")
     more = write_films(tmp_path / "more", "train test", name="{label}-{number}.png")
@@ -82,7 +74,7 @@ def test_what_is_unpacked_trains_as_the_data_does(tmp_path: Path) -> None:
     assert all(part.stat().st_size <= 50 * 1024 for part in pack.parts)
     assert pack.size == sum(part.stat().st_size for part in pack.parts)
     assert (pack.train, pack.val, pack.extras) == (12, 4, 1)
-    there = unpack(pack, tmp_path / "there")
+    there = unpack(pack.parts, tmp_path / "there")
     packed = read_data(there / FILMS)
     assert {film.split for film in packed} == {"train", "val"}, "nothing held out travels"
     assert len(read_data(there / "extra-1")) == 4
@@ -116,7 +108,7 @@ def test_data_alone_is_packed_too(tmp_path: Path) -> None:
     data = write_films(tmp_path / "data", "train val")
     pack = pack_data(data, tmp_path / "pack", size=SIZE, cache=tmp_path / "cache")
     assert len(pack.parts) == 1 and (pack.masks, pack.boxes, pack.extras) == (0, 0, 0)
-    assert sorted(path.name for path in unpack(pack, tmp_path / "there").iterdir()) == [FILMS]
+    assert sorted(path.name for path in unpack(pack.parts, tmp_path / "there").iterdir()) == [FILMS]
     assert "--extra" not in "\n".join(describe_pack(pack))
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from cxr_train.data.pack import pack_data
 from cxr_train.fit.checkpoint import load_run
-from edge_infer.model.model_card import CLASSES
-from tests.train.tiny_films import write_film
+from tests.train.tiny_films import unpack, write_hospitals
 
 RECIPES = Path(__file__).parents[3] / "train" / "recipes"
-SOURCES = ("Sakha-TB", "Shenzhen", "NIH ChestX-ray14")
+HOSPITALS = ("Sakha-TB", "Shenzhen")
 STUDENTS = {
     "student": (),
     "student-without-Sakha-TB": ("Sakha-TB",),
@@ -27,40 +23,20 @@ STUDENTS = {
 }
 
 
-def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
 def write_pack(folder: Path) -> Path:
-    """Write a film of every class, split and source, masks and boxes, packed and unpacked."""
-    for place in ("data", "more"):
-        rows = [["path", "class", "split", "source"]]
-        for number in range(24):
-            name, label = f"{place} {number}.png", number % 4
-            write_film(folder / place / name, label, number)
-            split = "train" if number < 12 else "val"
-            rows.append([name, CLASSES[label], split, SOURCES[number // 4 % 3]])
-        write_table(folder / place / "manifest.csv", rows)
-    films = [f"data {number}.png" for number in range(24)]
-    boxes = [[film, "0.1", "0.1", "0.5", "0.5"] for film in films]
-    write_table(folder / "boxes.csv", [["film", "x0", "y0", "x1", "y1"], *boxes])
-    shutil.copytree(folder / "data", folder / "masks")
-    table = [["film", "mask"], *([film, film] for film in films)]
-    write_table(folder / "masks" / "manifest.csv", table)
+    """Write films of both hospitals, further ones, masks and boxes, packed and unpacked."""
+    given = write_hospitals(folder / "own", HOSPITALS)
+    more = write_hospitals(folder / "more", HOSPITALS, first=64)
     pack = pack_data(
-        folder / "data",
+        given["data"],
         folder / "pack",
-        extra=[folder / "more"],
-        lungs=folder / "masks",
-        boxes=folder / "boxes.csv",
+        extra=[more["data"]],
+        lungs=given["lungs"],
+        boxes=given["boxes"],
         size=128,
         cache=folder / "cache",
     )
-    for part in pack.parts:
-        with tarfile.open(part) as tar:
-            tar.extractall(folder / "packed", filter="data")
-    return folder / "packed"
+    return unpack(pack.parts, folder / "packed")
 
 
 @pytest.mark.slow

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 from cxr_train.config import TrainConfig, make_config
 from cxr_train.errors import ConfigError
 from cxr_train.fit.checkpoint import load_run, load_state
 from cxr_train.fit.run import fit_run
-from edge_infer.model.model_card import CLASSES
-from tests.train.tiny_films import write_film
+from tests.train.tiny_films import write_hospitals
 
 SIDE = 32
 
@@ -39,33 +35,6 @@ def config(**settings: Any) -> TrainConfig:
         }
         | settings
     )
-
-
-def write_hospitals(folder: Path) -> dict[str, Path]:
-    """Write films of hospitals A and B with a manifest, a mask and a box for some of them."""
-    films, masks = folder / "films", folder / "masks"
-    masks.mkdir(parents=True)
-    rows, masked, boxes = [], [], []
-    for number in range(32):
-        label, split = number % 4, "val" if number >= 24 else "train"
-        name = f"{CLASSES[label]}/{number}.png"
-        write_film(films / name, label, number)
-        rows.append([name, CLASSES[label], split, "AB"[number // 4 % 2], f"p{number}"])
-        if number < 8:
-            mask = np.full((40, 40), 255, np.uint8)
-            cv2.imencode(".png", mask)[1].tofile(masks / f"{number}.png")
-            masked.append([name, f"{number}.png"])
-        if CLASSES[label] == "tuberculosis":
-            boxes.append([name, 0.2, 0.2, 0.6, 0.6])
-    given = {"data": films / "manifest.csv", "lungs": masks, "boxes": folder / "boxes.csv"}
-    for path, head, lines in (
-        (given["data"], ["path", "class", "split", "source", "patient_id"], rows),
-        (masks / "manifest.csv", ["film", "mask"], masked),
-        (given["boxes"], ["film", "x0", "y0", "x1", "y1"], boxes),
-    ):
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([head, *lines])
-    return given
 
 
 @pytest.fixture(name="given", scope="module")
